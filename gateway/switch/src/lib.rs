@@ -1,0 +1,1 @@
+//! The embedded PBX: registrar, calls, services.

@@ -1,0 +1,1 @@
+//! What browser and gateway exchange besides SIP.

@@ -1,0 +1,30 @@
+//! A SIP user agent with no clock, no socket, no randomness and no async.
+//!
+//! # Contract
+//!
+//! Give [`UserAgent`] one input or command, then call [`UserAgent::poll_output`] until it answers
+//! [`Output::Timeout`]; repeat. Inputs are bytes that arrived, a timer that fired, a transport
+//! that came up or went down ([`Input`]); commands are methods such as [`UserAgent::invite`].
+//! Outputs are bytes to send, events for the application and the moment at which the next timer
+//! fires. A second input before the outputs are drained is answered by
+//! [`ContractError::OutputPending`], never by a panic.
+//!
+//! # Layers
+//!
+//! `user_agent → session, registration → dialog → transaction → message`, each importing only
+//! downwards.
+
+pub mod auth;
+pub mod dialog;
+pub mod message;
+mod moment;
+mod text;
+mod token;
+pub mod transaction;
+mod user_agent;
+
+pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
+pub use moment::Moment;
+pub use text::Text;
+pub use token::{SeededTokens, TokenSource};
+pub use user_agent::*;

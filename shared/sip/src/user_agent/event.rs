@@ -1,0 +1,201 @@
+use std::time::Duration;
+
+use super::{Body, FlowId};
+use crate::message::{Reason, Request, Response};
+use crate::{Status, Text};
+
+/// Names an account within its agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(pub(crate) u64);
+
+/// Names a session within its agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub(crate) u64);
+
+/// Names a received request that waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// Names a sent request that waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutgoingId(pub(crate) u64);
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An account's registration changed.
+    Registration {
+        /// Which.
+        account: AccountId,
+        /// To what.
+        state: RegistrationState,
+    },
+    /// Something happened in a session.
+    Session {
+        /// Which.
+        session: SessionId,
+        /// What.
+        event: SessionEvent,
+    },
+    /// A request outside of any session (REGISTER, OPTIONS, MESSAGE, …) wants
+    /// [`super::UserAgent::respond`].
+    RequestReceived {
+        /// To answer by.
+        id: RequestId,
+        /// Where it came in.
+        flow: FlowId,
+        /// The request.
+        request: Box<Request>,
+    },
+    /// The final response to a request sent by [`super::UserAgent::request`].
+    RequestAnswered {
+        /// Which.
+        id: OutgoingId,
+        /// The response, or why there is none.
+        outcome: Result<Box<Response>, NoResponse>,
+    },
+    /// The peer on this flow answered a request or a keep-alive just now.
+    FlowAnswered {
+        /// Which flow.
+        flow: FlowId,
+    },
+    /// No sign of life came in time: close this transport and open another.
+    FlowSilent {
+        /// Which flow.
+        flow: FlowId,
+    },
+}
+
+/// Why no response came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoResponse {
+    /// None within 64·T1.
+    TimedOut,
+    /// The flow went down first.
+    FlowDown,
+}
+
+/// The state of an account's registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// A REGISTER is on its way.
+    Registering,
+    /// The registrar granted it for so long from now.
+    Registered {
+        /// Time to expiry.
+        expires: Duration,
+    },
+    /// It is not registered.
+    Failed {
+        /// Why.
+        cause: RegistrationFailure,
+        /// When the agent tries again by itself; `None`: it doesn't, until told to.
+        retry_in: Option<Duration>,
+    },
+    /// Removed as wished.
+    Unregistered,
+}
+
+/// Why a registration failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationFailure {
+    /// The secret was refused (one retry was made where the challenge allowed it).
+    WrongCredentials,
+    /// The registrar said no otherwise.
+    Refused {
+        /// Its status.
+        status: Status,
+        /// Its phrase.
+        reason: Text,
+    },
+    /// No answer came.
+    NoAnswer(NoResponse),
+}
+
+/// What happened in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// Somebody calls: progress, accept or reject.
+    Incoming {
+        /// Where it came in.
+        flow: FlowId,
+        /// The INVITE.
+        request: Box<Request>,
+    },
+    /// A provisional response other than 100 to our INVITE. With a body, early media may start.
+    Progress {
+        /// Which.
+        status: Status,
+        /// To tag: one per early dialog when the call was forked.
+        to_tag: Text,
+        /// The body, if any.
+        body: Option<Body>,
+    },
+    /// Our INVITE was answered; the ACK is sent.
+    Accepted {
+        /// The 2xx.
+        response: Box<Response>,
+        /// The answer.
+        body: Option<Body>,
+    },
+    /// The ACK to our answer is here.
+    Confirmed,
+    /// The peer makes a new offer: answer or refuse it.
+    Offer {
+        /// The offer; `None`: we are to make one.
+        body: Option<Body>,
+    },
+    /// Our new offer was answered.
+    OfferAnswered {
+        /// The answer.
+        body: Option<Body>,
+    },
+    /// Our new offer was refused; the session stays as it was.
+    OfferRefused {
+        /// Why.
+        status: Status,
+    },
+    /// An INFO came (and was answered with 200).
+    Info {
+        /// Its body.
+        body: Option<Body>,
+    },
+    /// The session is over. Nothing follows.
+    Ended(Ended),
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Who or what ended it.
+    pub by: EndedBy,
+    /// The final status, if it was refused.
+    pub status: Option<Status>,
+    /// The phrase that came with the status.
+    pub phrase: Option<Text>,
+    /// Reason headers of the BYE, CANCEL or final response.
+    pub reasons: Vec<Reason>,
+    /// Retry-After of a refusal.
+    pub retry_after: Option<Duration>,
+    /// The final response that refused it, for its other headers.
+    pub response: Option<Box<Response>>,
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// A command of ours.
+    Local,
+    /// BYE from the peer.
+    RemoteBye,
+    /// CANCEL from the peer.
+    RemoteCancel,
+    /// A final response from the peer.
+    Refused,
+    /// Our credentials were refused.
+    WrongCredentials,
+    /// The peer did not answer.
+    TimedOut,
+    /// The flow went down before the session was confirmed, or stayed down.
+    FlowDown,
+}

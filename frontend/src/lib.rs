@@ -1,1 +1,4 @@
 //! The phone in a browser tab.
+
+pub mod model;
+pub mod state;

@@ -1,0 +1,7 @@
+//! Plain structs and rules, without a browser.
+
+mod call;
+mod line;
+
+pub use call::*;
+pub use line::*;

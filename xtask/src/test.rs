@@ -1,0 +1,238 @@
+//! `cargo xtask test`: every check of the project.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context, Error, Result, bail};
+
+use crate::app;
+use crate::gateway::{self, Profile};
+use crate::step::{About, Console};
+use crate::tally::{Report, Tally, TestsFailed};
+use crate::tools::wasm::{self, TARGET, Wasm};
+use crate::tools::{answer, cargo_tools, chromium, node};
+use crate::workspace::{cargo, memory, program, root};
+
+/// A part of the checks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Formatting, lints, licences.
+    Lint,
+    /// Unit and integration tests of this machine.
+    Unit,
+    /// Unit tests in WebAssembly.
+    Wasm,
+    /// A real browser against the real gateway.
+    E2e,
+}
+
+impl FromStr for Part {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "lint" => Self::Lint,
+            "unit" => Self::Unit,
+            "wasm" => Self::Wasm,
+            "e2e" => Self::E2e,
+            _ => bail!("There is no part {name:?}; there are lint, unit, wasm and e2e."),
+        })
+    }
+}
+
+/// Runs all checks, or one part, and prints what came of them.
+pub(crate) fn test(console: &Console, only: Option<Part>, args: &[String]) -> Result<ExitCode> {
+    let wanted = |part| only.is_none_or(|only| only == part);
+    let mut report = Report::default();
+    if wanted(Part::Lint) {
+        lint(console, &mut report);
+    }
+    if wanted(Part::Unit) {
+        unit(console, &mut report);
+    }
+    if wanted(Part::Wasm) {
+        report.check("unit tests in WebAssembly", || wasm_tests(console));
+    }
+    if wanted(Part::E2e) {
+        e2e(console, &mut report, args);
+    }
+    Ok(if report.finish() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn lint(console: &Console, report: &mut Report) {
+    report.check("formatting", || {
+        one(console.run(
+            "Checking the formatting",
+            About(2),
+            &mut cargo(&["fmt", "--check"]),
+        ))
+    });
+    report.check("lints", || {
+        let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]);
+        one(console.run("Linting", About(180), &mut clippy))
+    });
+    report.check("lints of what runs in the browser", || {
+        let mut clippy = wasm::provide(console)?.clippy(console)?;
+        clippy.args([
+            "--package",
+            "sidetone-app",
+            "--package",
+            "sidetone-sip",
+            "--package",
+            "sidetone-api",
+        ]);
+        clippy.args(["--target", TARGET, "--", "-Dwarnings"]);
+        one(console.run("Linting what runs in the browser", About(90), &mut clippy))
+    });
+    if answer("cargo", &["deny", "--version"]).is_some() {
+        report.check("licences, bans and sources", || {
+            let mut deny = cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]);
+            one(console.run("Checking licences", About(5), &mut deny))
+        });
+    } else {
+        report.skip("licences, bans and sources", "cargo-deny is not installed");
+    }
+}
+
+fn unit(console: &Console, report: &mut Report) {
+    report.check("unit and integration tests", || {
+        let mut tests = if answer("cargo", &["nextest", "--version"]).is_some() {
+            cargo(&[
+                "nextest",
+                "run",
+                "--workspace",
+                "--no-fail-fast",
+                "--no-tests=pass",
+            ])
+        } else {
+            cargo(&[
+                "test",
+                "--workspace",
+                "--no-fail-fast",
+                "--lib",
+                "--bins",
+                "--tests",
+            ])
+        };
+        counted(console.run("Testing", About(300), &mut tests))
+    });
+    report.check("examples in the documentation", || {
+        let mut doc = cargo(&["test", "--workspace", "--doc"]);
+        counted(console.run("Testing the documentation", About(60), &mut doc))
+    });
+}
+
+fn wasm_tests(console: &Console) -> Result<Tally> {
+    let compiler: Wasm = wasm::provide(console)?;
+    cargo_tools::provide(console)?;
+    let mut tests = cargo(&[
+        "test",
+        "--package",
+        "sidetone-sip",
+        "--tests",
+        "--no-fail-fast",
+    ]);
+    tests.args(["--target", TARGET]);
+    tests.env(
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+        "wasm-bindgen-test-runner",
+    );
+    compiler.apply(&mut tests);
+    let tally = counted(console.run("Testing in WebAssembly", About(60), &mut tests))?;
+    if tally.passed == 0 {
+        bail!("No test ran in WebAssembly.");
+    }
+    Ok(tally)
+}
+
+fn e2e(console: &Console, report: &mut Report, args: &[String]) {
+    const BROWSER: &str = "browser tests";
+    let types = report.check("types of the browser tests", || {
+        node::provide(console)?;
+        let mut tsc = program("npx");
+        tsc.args(["--no-install", "tsc", "--noEmit"])
+            .current_dir(root().join("e2e"));
+        one(console.run(
+            "Checking the types of the browser tests",
+            About(5),
+            &mut tsc,
+        ))
+    });
+    let app = report.check("the app builds", || {
+        app::build(console).map(|()| Tally::ONE)
+    });
+    if !app || !types {
+        report.skip(BROWSER, "what they need was not built");
+        return;
+    }
+    let mut gateway = None;
+    report.check("the gateway builds", || {
+        gateway = Some(gateway::build(console, Profile::Dev)?);
+        Ok(Tally::ONE)
+    });
+    match gateway {
+        Some(gateway) => {
+            report.check(BROWSER, || in_the_browser(console, &gateway, args));
+        }
+        None => report.skip(BROWSER, "the gateway was not built"),
+    }
+}
+
+fn in_the_browser(console: &Console, gateway: &Path, args: &[String]) -> Result<Tally> {
+    let browser = chromium::provide(console)?;
+    let results = memory().join("playwright.json");
+    let mut tests = program("npx");
+    tests
+        .args(["--no-install", "playwright", "test"])
+        .args(args);
+    tests.current_dir(root().join("e2e"));
+    tests
+        .env("SIDETONE_GATEWAY", gateway)
+        .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &results);
+    browser.apply(&mut tests);
+    // A tally of an earlier run must not be taken for this one's.
+    if results.exists() {
+        std::fs::remove_file(&results)?;
+    }
+    let outcome = console.run("Testing in the browser", About(240), &mut tests);
+    let tally = read_playwright(&results);
+    match outcome {
+        Ok(_) => tally,
+        Err(error) => Err(TestsFailed(tally.unwrap_or_default(), error).into()),
+    }
+}
+
+/// The numbers at the end of Playwright's JSON report. A flaky test counts as failed.
+fn read_playwright(results: &Path) -> Result<Tally> {
+    let report = std::fs::read_to_string(results).context("Playwright wrote no report")?;
+    let (_, stats) = report
+        .rsplit_once("\"stats\"")
+        .context("Playwright's report has no stats")?;
+    let number = |name: &str| {
+        let (_, rest) = stats.split_once(&format!("\"{name}\":"))?;
+        rest.trim_start()
+            .split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse::<usize>()
+            .ok()
+    };
+    let count = |name| number(name).with_context(|| format!("Playwright doesn't say {name}"));
+    Ok(Tally {
+        passed: count("expected")?,
+        failed: count("unexpected")? + count("flaky")?,
+        skipped: count("skipped")?,
+    })
+}
+
+fn one(result: Result<String>) -> Result<Tally> {
+    result.map(|_| Tally::ONE)
+}
+
+fn counted(result: Result<String>) -> Result<Tally> {
+    result.map(|output| Tally::read(&output))
+}

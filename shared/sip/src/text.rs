@@ -9,44 +9,77 @@ use std::sync::Arc;
 /// Cloning counts a reference. A value that outlives its message for long (a registration, a
 /// dialog) should be made independent by [`Text::detached`].
 #[derive(Clone)]
-pub struct Text {
-    buffer: Arc<str>,
-    start: u32,
-    end: u32,
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared {
+        buffer: Arc<str>,
+        start: u32,
+        end: u32,
+    },
 }
 
 impl Text {
-    /// The part `range` of `buffer`, without copying. The range must lie on character boundaries.
-    pub(crate) fn slice_of(buffer: &Arc<str>, range: std::ops::Range<usize>) -> Self {
-        debug_assert!(buffer.is_char_boundary(range.start) && buffer.is_char_boundary(range.end));
-        let index = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
-        Self { buffer: Arc::clone(buffer), start: index(range.start), end: index(range.end) }
+    /// A text known at compile time; costs nothing to make or clone.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Static(text))
     }
 
     /// The part of this text that `part`, a subslice of it, covers, sharing the buffer.
     pub(crate) fn share(&self, part: &str) -> Self {
+        if part.is_empty() {
+            return Self::default();
+        }
         let offset = part.as_ptr() as usize - self.as_str().as_ptr() as usize;
-        let start = self.start as usize + offset;
-        Self::slice_of(&self.buffer, start..start + part.len())
+        match &self.0 {
+            Repr::Static(text) => Self(Repr::Static(&text[offset..offset + part.len()])),
+            Repr::Shared { buffer, start, .. } => {
+                let start = *start as usize + offset;
+                Self::slice(Arc::clone(buffer), start, start + part.len())
+            }
+        }
+    }
+
+    /// Buffers beyond 4 GiB are not supported; no message comes near.
+    fn slice(buffer: Arc<str>, start: usize, end: usize) -> Self {
+        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self(Repr::Shared {
+            start: index(start),
+            end: index(end),
+            buffer,
+        })
     }
 
     /// The characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.buffer[self.start as usize..self.end as usize]
+        match &self.0 {
+            Repr::Static(text) => text,
+            Repr::Shared { buffer, start, end } => &buffer[*start as usize..*end as usize],
+        }
     }
 
     /// A copy that keeps no larger buffer alive.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self::from(self.as_str())
+        match &self.0 {
+            Repr::Shared { buffer, start, end } if buffer.len() > (end - start) as usize => {
+                Self::from(self.as_str())
+            }
+            _ => self.clone(),
+        }
     }
 }
 
 impl From<&str> for Text {
     fn from(value: &str) -> Self {
-        let buffer: Arc<str> = Arc::from(value);
-        Self::slice_of(&buffer, 0..value.len())
+        if value.is_empty() {
+            return Self::default();
+        }
+        Self::slice(Arc::from(value), 0, value.len())
     }
 }
 
@@ -58,7 +91,7 @@ impl From<String> for Text {
 
 impl Default for Text {
     fn default() -> Self {
-        Self::from("")
+        Self::from_static("")
     }
 }
 

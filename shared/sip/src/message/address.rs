@@ -16,7 +16,11 @@ impl Address {
     /// An address without a name or parameters.
     #[must_use]
     pub fn new(uri: Uri) -> Self {
-        Self { display_name: None, uri, params: Params::default() }
+        Self {
+            display_name: None,
+            uri,
+            params: Params::default(),
+        }
     }
 
     /// The `tag` parameter.

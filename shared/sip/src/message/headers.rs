@@ -1,5 +1,6 @@
 use super::method::Method;
-use super::typed::TypedHeader;
+use super::parse::items;
+use super::typed::{Reason, TypedHeader};
 use super::{Address, HeaderError, Via};
 use crate::Text;
 
@@ -103,8 +104,7 @@ macro_rules! header_names {
                 }
             }
 
-            /// The known names.
-            pub(crate) const KNOWN: &[(&'static str, Self)] = &[$(($name, Self::$variant),)*];
+            const KNOWN: &[(&'static str, Self)] = &[$(($name, Self::$variant),)*];
         }
     };
 }
@@ -167,6 +167,103 @@ header_names! {
     WwwAuthenticate = "WWW-Authenticate";
 }
 
+impl HeaderName {
+    /// The name `written` so, in whatever spelling or compact form; `other` makes the text of
+    /// one unknown here.
+    pub(crate) fn of(written: &str, other: impl FnOnce() -> Text) -> Self {
+        if let [letter] = written.as_bytes()
+            && let Some(name) = Self::compact(*letter)
+        {
+            return name;
+        }
+        let index = SLOTS[slot(written.as_bytes())] as usize;
+        match Self::KNOWN.get(index) {
+            Some((known, name)) if known.eq_ignore_ascii_case(written) => name.clone(),
+            _ => Self::Other(other()),
+        }
+    }
+
+    /// Compact forms (RFC 3261 §20 and the RFCs of the headers).
+    fn compact(letter: u8) -> Option<Self> {
+        Some(match letter.to_ascii_lowercase() {
+            b'b' => Self::ReferredBy,
+            b'c' => Self::ContentType,
+            b'e' => Self::ContentEncoding,
+            b'f' => Self::From,
+            b'i' => Self::CallId,
+            b'k' => Self::Supported,
+            b'l' => Self::ContentLength,
+            b'm' => Self::Contact,
+            b'o' => Self::Event,
+            b'r' => Self::ReferTo,
+            b's' => Self::Subject,
+            b't' => Self::To,
+            b'u' => Self::AllowEvents,
+            b'v' => Self::Via,
+            b'x' => Self::SessionExpires,
+            _ => return None,
+        })
+    }
+
+    /// One bit for each header that must not be repeated, because what a message means would
+    /// then depend on which of the two is read.
+    pub(crate) fn single_bit(&self) -> Option<u64> {
+        let position = match self {
+            Self::CallId => 0,
+            Self::ContentLength => 1,
+            Self::ContentType => 2,
+            Self::CSeq => 3,
+            Self::Event => 4,
+            Self::Expires => 5,
+            Self::From => 6,
+            Self::MaxForwards => 7,
+            Self::RAck => 8,
+            Self::ReferTo => 9,
+            Self::Replaces => 10,
+            Self::RSeq => 11,
+            Self::SessionExpires => 12,
+            Self::SubscriptionState => 13,
+            Self::To => 14,
+            _ => return None,
+        };
+        Some(1 << position)
+    }
+}
+
+impl From<&str> for HeaderName {
+    fn from(name: &str) -> Self {
+        Self::of(name, || Text::from(name))
+    }
+}
+
+/// Spreads the known names over [`SLOTS`] without a collision, which is checked at compile time.
+const fn slot(name: &[u8]) -> usize {
+    const fn at(name: &[u8], index: usize) -> usize {
+        (name[index] | 0x20) as usize
+    }
+    if name.is_empty() {
+        return 0;
+    }
+    let last = name.len() - 1;
+    (name.len() * 21 + at(name, 0) * 5 + at(name, last / 2) * 33 + at(name, last) * 61) % 256
+}
+
+/// The index in [`HeaderName::KNOWN`] of the only name that may stand in a slot.
+static SLOTS: [u8; 256] = {
+    let mut slots = [u8::MAX; 256];
+    let mut index = 0;
+    while index < HeaderName::KNOWN.len() {
+        let slot = slot(HeaderName::KNOWN[index].0.as_bytes());
+        assert!(
+            slots[slot] == u8::MAX,
+            "two header names share a slot: change the factors"
+        );
+        slots[slot] = index as u8;
+        index += 1;
+    }
+    slots
+};
+
 impl Headers {
     /// Headers with the mandatory fields and nothing else; `via` is filled when it is sent.
     #[must_use]
@@ -187,15 +284,37 @@ impl Headers {
 
     /// The values of `name` among [`Headers::others`], one per header line.
     pub fn raw(&self, name: &HeaderName) -> impl Iterator<Item = &Text> {
-        self.others.iter().filter(move |h| h.name == *name).map(|h| &h.value)
+        self.others
+            .iter()
+            .filter(move |h| h.name == *name)
+            .map(|h| &h.value)
     }
 
-    /// The header `T`, if it is there. Of a single-valued header that is repeated, the first.
+    /// The header `T`, if it is there. Repeated lines of a list are joined; of another header
+    /// the first counts.
     ///
     /// # Errors
     /// [`HeaderError`] if it is there but malformed.
     pub fn typed<T: TypedHeader>(&self) -> Result<Option<T>, HeaderError> {
-        self.raw(&T::NAME).next().map(T::parse).transpose()
+        let name = T::NAME;
+        let mut lines = self.raw(&name);
+        let Some(first) = lines.next() else {
+            return Ok(None);
+        };
+        let mut header = T::parse(first)?;
+        for line in lines {
+            header.join(T::parse(line)?);
+        }
+        Ok(Some(header))
+    }
+
+    /// All Reason values that can be read; a comma list can hold several (RFC 3326 §2).
+    #[must_use]
+    pub fn reasons(&self) -> Vec<Reason> {
+        let values = self.raw(&HeaderName::Reason).flat_map(items);
+        values
+            .filter_map(|value| Reason::parse(&value).ok())
+            .collect()
     }
 
     /// All header lines of `T`, in order.
@@ -211,9 +330,13 @@ impl Headers {
         self.push_raw(T::NAME, header.to_string());
     }
 
-    /// Adds a line of text behind those that are there. `value` must not hold line breaks.
+    /// Adds a line of text behind those that are there. `value` is printed with spaces
+    /// for line breaks.
     pub fn push_raw(&mut self, name: HeaderName, value: impl Into<Text>) {
-        self.others.push(RawHeader { name, value: value.into() });
+        self.others.push(RawHeader {
+            name,
+            value: value.into(),
+        });
     }
 
     /// Makes `header` the only line of its name.

@@ -70,7 +70,10 @@ impl Method {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Other(name) => name,
-            known => NAMES.iter().find(|(_, m)| m == known).map_or("", |(name, _)| name),
+            known => NAMES
+                .iter()
+                .find(|(_, m)| m == known)
+                .map_or("", |(name, _)| name),
         }
     }
 }

@@ -9,6 +9,8 @@ mod headers;
 mod method;
 mod parse;
 mod print;
+mod request;
+mod response;
 mod status;
 mod typed;
 mod uri;

@@ -84,7 +84,11 @@ impl Status {
     /// The status of this code, if it lies within 100–699.
     #[must_use]
     pub const fn new(code: u16) -> Option<Self> {
-        if code >= 100 && code <= 699 { Some(Self(code)) } else { None }
+        if code >= 100 && code <= 699 {
+            Some(Self(code))
+        } else {
+            None
+        }
     }
 
     /// The number.

@@ -77,7 +77,19 @@ impl Params {
     pub fn value(&self, name: &str) -> Option<&str> {
         let param = self.0.iter().find(|p| p.name.eq_ignore_ascii_case(name))?;
         let value = param.value.as_deref().unwrap_or("");
-        Some(value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value))
+        Some(
+            value
+                .strip_prefix('"')
+                .and_then(|v| v.strip_suffix('"'))
+                .unwrap_or(value),
+        )
+    }
+
+    /// The value of `name` without its quotes and backslashes.
+    #[must_use]
+    pub fn unquoted(&self, name: &str) -> Option<Text> {
+        let param = self.0.iter().find(|p| p.name.eq_ignore_ascii_case(name))?;
+        Some(super::parse::unquoted(param.value.as_ref()?))
     }
 
     /// Whether `name` is there, with or without a value.
@@ -89,9 +101,16 @@ impl Params {
     /// Sets `name` to `value` (as it is to be written), in place or at the end.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
         let value = value.map(Text::from);
-        match self.0.iter_mut().find(|p| p.name.eq_ignore_ascii_case(name)) {
+        match self
+            .0
+            .iter_mut()
+            .find(|p| p.name.eq_ignore_ascii_case(name))
+        {
             Some(param) => param.value = value,
-            None => self.0.push(Param { name: name.into(), value }),
+            None => self.0.push(Param {
+                name: name.into(),
+                value,
+            }),
         }
     }
 

@@ -19,6 +19,19 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// The token as it stands in Via.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
+            Self::Other(token) => token,
+        }
+    }
+
     /// Whether the transport itself delivers or fails, so that nothing is retransmitted.
     #[must_use]
     pub fn is_reliable(&self) -> bool {

@@ -1,0 +1,158 @@
+//! Splits the head into lines.
+
+use std::ops::Range;
+
+use super::{Fault, Limits};
+use crate::Text;
+
+/// The lines of a head, unfolded, and the bytes behind it.
+pub(super) struct Lines<'a> {
+    /// The whole head.
+    text: Text,
+    /// The lines, start line first, without their ends.
+    ranges: Vec<Range<usize>>,
+    /// What follows the empty line.
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn read(frame: &'a [u8], limits: &Limits) -> Result<Self, Fault> {
+        let mut ranges = Vec::with_capacity(32);
+        let mut folded = false;
+        let mut from = 0;
+        let rest = loop {
+            let end = line_end(frame, from)?;
+            if end == from && !ranges.is_empty() {
+                break end + 2;
+            }
+            if end - from > limits.line {
+                return Err(Fault::bad_request("a header line is too long"));
+            }
+            if let Some(b' ' | b'\t') = frame.get(from) {
+                folded = true;
+            }
+            if ranges.len() > limits.headers {
+                return Err(Fault::bad_request("there are too many header lines"));
+            }
+            ranges.push(from..end);
+            from = end + 2;
+        };
+        let head = std::str::from_utf8(&frame[..rest])
+            .map_err(|_| Fault::bad_request("the head is not UTF-8"))?;
+        let rest = &frame[rest..];
+        if folded {
+            let (text, ranges) = unfold(head, &ranges, limits)?;
+            return Ok(Self { text, ranges, rest });
+        }
+        let text = Text::from(head);
+        Ok(Self { text, ranges, rest })
+    }
+
+    pub(super) fn start(&self) -> Text {
+        self.line(&self.ranges[0])
+    }
+
+    /// The header lines.
+    pub(super) fn headers(&self) -> impl Iterator<Item = Text> {
+        self.ranges[1..].iter().map(|range| self.line(range))
+    }
+
+    fn line(&self, range: &Range<usize>) -> Text {
+        self.text.share(&self.text[range.clone()])
+    }
+}
+
+/// Where the line that starts at `from` ends in CRLF. Control characters within are refused,
+/// but where a quoted-pair may hold them (RFC 3261 §25.1).
+fn line_end(frame: &[u8], from: usize) -> Result<usize, Fault> {
+    let mut quoting = Quoting::default();
+    let (mut at, mut judged) = (from, from);
+    loop {
+        at = next_control(frame, at)
+            .ok_or(Fault::bad_request("there is no empty line behind the head"))?;
+        match frame[at] {
+            b'\t' => {}
+            b'\r' if frame.get(at + 1) == Some(&b'\n') => return Ok(at),
+            b'\r' | b'\n' => {
+                return Err(Fault::bad_request("a line does not end in CR and LF"));
+            }
+            _ => {
+                frame[judged..at]
+                    .iter()
+                    .for_each(|byte| quoting.pass(*byte));
+                judged = at;
+                if !quoting.escape {
+                    return Err(Fault::bad_request("there is a control character"));
+                }
+            }
+        }
+        at += 1;
+    }
+}
+
+/// Where in quoted strings a position lies.
+#[derive(Default)]
+struct Quoting {
+    quoted: bool,
+    /// Behind the backslash of a quoted-pair.
+    escape: bool,
+}
+
+impl Quoting {
+    fn pass(&mut self, byte: u8) {
+        match byte {
+            _ if self.escape => self.escape = false,
+            b'\\' if self.quoted => self.escape = true,
+            b'"' => self.quoted = !self.quoted,
+            _ => {}
+        }
+    }
+}
+
+/// The next control character at or behind `from`, in strides the compiler turns into vectors.
+fn next_control(frame: &[u8], mut from: usize) -> Option<usize> {
+    let control = |byte: &u8| *byte < b' ' || *byte == 0x7f;
+    while let Some(stride) = frame.get(from..from + 16) {
+        if stride.iter().fold(false, |any, byte| any | control(byte)) {
+            break;
+        }
+        from += 16;
+    }
+    let tail = frame.get(from..)?;
+    tail.iter().position(control).map(|offset| from + offset)
+}
+
+/// RFC 3261 §7.3.1: a line that starts with white space continues the one before it, and the
+/// break with all white space around it means one space.
+fn unfold(
+    head: &str,
+    ranges: &[Range<usize>],
+    limits: &Limits,
+) -> Result<(Text, Vec<Range<usize>>), Fault> {
+    let mut joined = String::with_capacity(head.len());
+    let mut lines: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let line = &head[range.clone()];
+        let folded = line.starts_with([' ', '\t']);
+        match lines.last_mut().filter(|_| folded) {
+            // The start line can't be continued, nor can the message start with a blank.
+            None if folded => return Err(Fault::bad_request("the start line is malformed")),
+            None => {
+                let from = joined.len();
+                joined.push_str(line);
+                lines.push(from..joined.len());
+            }
+            Some(last) => {
+                let kept = joined[last.clone()].trim_end_matches([' ', '\t']).len();
+                joined.truncate(last.start + kept);
+                joined.push(' ');
+                joined.push_str(line.trim_matches([' ', '\t']));
+                last.end = joined.len();
+                if last.len() > limits.line {
+                    return Err(Fault::bad_request("a header line is too long"));
+                }
+            }
+        }
+    }
+    Ok((Text::from(joined), lines))
+}

@@ -1,0 +1,90 @@
+//! Shapes that many headers share: comma lists, a token or a number with parameters.
+
+use super::HeaderError;
+use super::lexer::{Class, Lexer, number};
+use super::params;
+use crate::Text;
+use crate::message::uri::Params;
+
+/// The items of a comma list, trimmed. Commas in quoted strings and angle brackets don't
+/// separate; empty items are skipped (RFC 7230 §7 asks that of recipients).
+pub(crate) fn items(value: &Text) -> impl Iterator<Item = Text> {
+    let mut rest = value.as_str();
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (item, behind) = split_item(rest);
+            rest = behind;
+            let item = item.trim_matches([' ', '\t']);
+            if !item.is_empty() {
+                return Some(value.share(item));
+            }
+        }
+        None
+    })
+}
+
+/// The text ahead of the first separating comma, and the text behind it.
+fn split_item(text: &str) -> (&str, &str) {
+    let (mut quoted, mut escape, mut bracket) = (false, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escape => escape = false,
+            b'\\' if quoted => escape = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => bracket = true,
+            b'>' if !quoted => bracket = false,
+            b',' if !quoted && !bracket => return (&text[..at], &text[at + 1..]),
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+/// A value that is one token.
+pub(crate) fn token(value: &Text) -> Result<Text, HeaderError> {
+    if value.is_empty() || !Class::TOKEN.holds(value) {
+        return Err(HeaderError("a token is expected"));
+    }
+    Ok(value.clone())
+}
+
+/// `type/subtype ;name=value …`, the type in lower case.
+pub(crate) fn media_type(value: &Text) -> Result<(Text, Params), HeaderError> {
+    let mut lexer = Lexer::new(value);
+    let class = lexer.expect(Class::TOKEN, "a media type is missing")?;
+    if !lexer.eat_spaced(b'/') {
+        return Err(HeaderError("a media type has no slash"));
+    }
+    let subtype = lexer.expect(Class::TOKEN, "a media type has no subtype")?;
+    let params = params::of_header(&mut lexer)?;
+    lexer.finish()?;
+    let name = format!("{class}/{subtype}").to_ascii_lowercase();
+    Ok((name.into(), params))
+}
+
+/// `word ;name=value …`.
+pub(crate) fn value_and_params(value: &Text) -> Result<(Text, Params), HeaderError> {
+    let mut lexer = Lexer::new(value);
+    let words = lexer.expect(Class::VALUE, "a value is missing")?;
+    let words = lexer.share(words);
+    let params = params::of_header(&mut lexer)?;
+    lexer.finish()?;
+    Ok((words, params))
+}
+
+/// `number (comment) ;name=value …`; comments are dropped.
+pub(crate) fn number_and_params(value: &Text) -> Result<(u32, Params), HeaderError> {
+    let mut lexer = Lexer::new(value);
+    let number = number(lexer.take(Class::NAME), u32::MAX)
+        .ok_or(HeaderError("a number below 2^32 is expected"))?;
+    lexer.skip_space();
+    if lexer.eat(b'(') {
+        lexer
+            .take_until(b')')
+            .ok_or(HeaderError("a comment is not closed"))?;
+        lexer.eat(b')');
+    }
+    let params = params::of_header(&mut lexer)?;
+    lexer.finish()?;
+    Ok((number, params))
+}

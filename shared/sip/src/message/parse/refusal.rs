@@ -1,0 +1,147 @@
+//! Reads what can be read of a faulty request, so that it can be refused.
+//!
+//! Slow and lenient on purpose: nothing read here is used but to address the refusal.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::lexer::{Class, Lexer};
+use super::{Fault, Incoming, Limits, Refusal, address, head, params, start, uri, via};
+use crate::Text;
+use crate::message::{Address, CSeq, HeaderName, Headers, Method, Response, SipUri, Uri, Via};
+
+/// Refuses the request in `frame`, or drops what is not one that can be answered.
+pub(super) fn refuse(frame: &[u8], limits: &Limits, fault: &Fault) -> Incoming {
+    let frame = super::without_empty_lines(frame);
+    let frame = &frame[..frame.len().min(limits.message)];
+    let text = String::from_utf8_lossy(frame);
+    let lines = unfolded(&text, limits);
+    let Some(method) = lines.first().and_then(|line| method(line)) else {
+        return Incoming::Dropped(fault.why);
+    };
+    // RFC 3261 §17.1.1.3: nothing answers an ACK.
+    if method == Method::Ack {
+        return Incoming::Dropped(fault.why);
+    }
+    let mut headers = Headers::new(
+        anonymous(),
+        anonymous(),
+        unreadable(),
+        CSeq { number: 0, method },
+    );
+    for line in &lines[1..] {
+        collect(&Text::from(line.as_str()), &mut headers, limits);
+    }
+    if headers.via.is_empty() {
+        return Incoming::Dropped(fault.why);
+    }
+    if headers.to.tag().is_none() {
+        headers.to.params.set("tag", Some(&tag(&headers)));
+    }
+    Incoming::Refused(Refusal {
+        status: fault.status,
+        why: fault.why,
+        response: Box::new(Response {
+            status: fault.status,
+            reason: Text::from_static(fault.why),
+            headers,
+            body: Vec::new(),
+        }),
+    })
+}
+
+fn unfolded(text: &str, limits: &Limits) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split('\n') {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() || lines.len() > limits.headers {
+            break;
+        }
+        match lines.last_mut().filter(|_| line.starts_with([' ', '\t'])) {
+            Some(last) => last.push_str(line),
+            None => lines.push(line.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The method, if this is the start line of a request.
+fn method(line: &str) -> Option<Method> {
+    let mut words = line.split_ascii_whitespace();
+    let method = words.next()?;
+    let version = words.next_back()?;
+    let request = Class::TOKEN.holds(method) && start::is_version(version);
+    request.then(|| Method::from_token(&Text::from(method)))
+}
+
+/// Takes the first of each header that can be read.
+fn collect(line: &Text, headers: &mut Headers, limits: &Limits) {
+    let Ok((name, value)) = head::split(line) else {
+        return;
+    };
+    match name {
+        HeaderName::Via => hops(&value, &mut headers.via, limits.vias),
+        HeaderName::From if headers.from == anonymous() => headers.from = sender(&value),
+        HeaderName::To if headers.to == anonymous() => headers.to = sender(&value),
+        HeaderName::CallId if headers.call_id == unreadable() => {
+            headers.call_id = head::call_id(value).unwrap_or_else(|_| unreadable());
+        }
+        HeaderName::CSeq if headers.cseq.number == 0 => {
+            if let Ok(cseq) = head::cseq(&value) {
+                headers.cseq = cseq;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn hops(value: &Text, list: &mut Vec<Via>, most: usize) {
+    let mut lexer = Lexer::new(value);
+    lexer.lenient = true;
+    while list.len() < most {
+        let Ok(hop) = via::next(&mut lexer) else {
+            return;
+        };
+        list.push(hop);
+        if !lexer.eat_spaced(b',') {
+            return;
+        }
+    }
+}
+
+/// The address as it stands, else what stands in its angle brackets, else nobody.
+fn sender(value: &Text) -> Address {
+    address::address(value).unwrap_or_else(|_| bracketed(value).unwrap_or_else(anonymous))
+}
+
+fn bracketed(value: &Text) -> Option<Address> {
+    let (_, rest) = value.rsplit_once('<')?;
+    let (inside, behind) = rest.split_once('>')?;
+    let uri = uri::uri(&value.share(inside.trim())).ok()?;
+    let behind = value.share(behind);
+    let mut lexer = Lexer::new(&behind);
+    lexer.lenient = true;
+    Some(Address {
+        display_name: None,
+        uri,
+        params: params::of_header(&mut lexer).unwrap_or_default(),
+    })
+}
+
+fn anonymous() -> Address {
+    let host = crate::message::Host::Name(Text::from_static("anonymous.invalid"));
+    Address::new(Uri::Sip(SipUri::new("anonymous", host)))
+}
+
+const fn unreadable() -> Text {
+    Text::from_static("unreadable")
+}
+
+/// RFC 3261 §8.2.7: a server without state gives every copy of a request the same tag.
+fn tag(headers: &Headers) -> String {
+    let mut hasher = DefaultHasher::new();
+    headers.call_id.hash(&mut hasher);
+    headers.from.tag().hash(&mut hasher);
+    headers.cseq.number.hash(&mut hasher);
+    headers.via.first().and_then(Via::branch).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}

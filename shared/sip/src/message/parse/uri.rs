@@ -1,0 +1,198 @@
+//! URIs: `sip:`, `sips:`, `tel:` and any other (RFC 3261 §19.1, RFC 3966).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::HeaderError;
+use super::lexer::{Class, Lexer, number};
+use super::params;
+use crate::Text;
+use crate::message::uri::{Host, SipUri, TelUri, Uri};
+
+/// Parses a whole text as one URI.
+pub(crate) fn uri(text: &Text) -> Result<Uri, HeaderError> {
+    let (scheme, rest) = text
+        .split_once(':')
+        .ok_or(HeaderError("a URI has no scheme"))?;
+    let rest = text.share(rest);
+    if scheme.eq_ignore_ascii_case("sip") {
+        sip(&rest, false).map(Uri::Sip)
+    } else if scheme.eq_ignore_ascii_case("sips") {
+        sip(&rest, true).map(Uri::Sip)
+    } else if scheme.eq_ignore_ascii_case("tel") {
+        tel(&rest).map(Uri::Tel)
+    } else {
+        other(text, scheme, rest)
+    }
+}
+
+fn other(text: &Text, scheme: &str, opaque: Text) -> Result<Uri, HeaderError> {
+    let mut bytes = scheme.bytes();
+    let named = bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    if !named || opaque.is_empty() || !Class::URI.holds(&opaque) {
+        return Err(HeaderError("a URI is malformed"));
+    }
+    Ok(Uri::Other {
+        scheme: lowered(text, scheme),
+        opaque,
+    })
+}
+
+fn sip(text: &Text, secure: bool) -> Result<SipUri, HeaderError> {
+    let mut lexer = Lexer::new(text);
+    let (user, password) = match lexer.take_until(b'@') {
+        None => (None, None),
+        Some(userinfo) => {
+            lexer.eat(b'@');
+            // RFC 3261 §25.1: the colon is no user character, so the first one splits.
+            let (user, password) = match userinfo.split_once(':') {
+                None => (userinfo, None),
+                Some((user, password)) => (user, Some(password)),
+            };
+            if user.is_empty() || !Class::USER.holds(user) {
+                return Err(HeaderError("the user part of a URI is malformed"));
+            }
+            if !password.is_none_or(|password| Class::PASSWORD.holds(password)) {
+                return Err(HeaderError("the password of a URI is malformed"));
+            }
+            escapes(userinfo)?;
+            (
+                Some(lexer.share(user)),
+                password.map(|password| lexer.share(password)),
+            )
+        }
+    };
+    let (host, port) = host_port(&mut lexer)?;
+    let params = params::of_uri(&mut lexer)?;
+    let headers = if lexer.eat(b'?') {
+        let headers = lexer.expect(Class::URI_HEADERS, "a URI has an empty header part")?;
+        escapes(headers)?;
+        Some(lexer.share(headers))
+    } else {
+        None
+    };
+    if !lexer.at_end() {
+        return Err(HeaderError("a URI is malformed"));
+    }
+    Ok(SipUri {
+        secure,
+        user,
+        password,
+        host,
+        port,
+        params,
+        headers,
+    })
+}
+
+fn tel(text: &Text) -> Result<TelUri, HeaderError> {
+    let mut lexer = Lexer::new(text);
+    let number = lexer.take(Class::PHONE);
+    let plus_leads = !number.get(1..).is_some_and(|tail| tail.contains('+'));
+    let dialable = |b: u8| b.is_ascii_hexdigit() || b == b'*' || b == b'#';
+    if !plus_leads || !number.bytes().any(dialable) {
+        return Err(HeaderError("the number of a tel URI is malformed"));
+    }
+    let number = lexer.share(number);
+    let params = params::of_uri(&mut lexer)?;
+    if !lexer.at_end() {
+        return Err(HeaderError("a tel URI is malformed"));
+    }
+    Ok(TelUri { number, params })
+}
+
+/// `host [":" port]`, without white space.
+pub(super) fn host_port(lexer: &mut Lexer<'_>) -> Result<(Host, Option<u16>), HeaderError> {
+    let host = host(lexer)?;
+    let port = if lexer.eat(b':') {
+        Some(port(lexer)?)
+    } else {
+        None
+    };
+    Ok((host, port))
+}
+
+/// The digits behind a colon.
+pub(super) fn port(lexer: &mut Lexer<'_>) -> Result<u16, HeaderError> {
+    number(lexer.take(Class::NAME), 65_535)
+        .and_then(|port| u16::try_from(port).ok())
+        .ok_or(HeaderError("a port is not a number up to 65535"))
+}
+
+pub(super) fn host(lexer: &mut Lexer<'_>) -> Result<Host, HeaderError> {
+    const MALFORMED: HeaderError = HeaderError("a host is malformed");
+    if lexer.eat(b'[') {
+        let address = lexer.take_until(b']').ok_or(MALFORMED)?;
+        lexer.eat(b']');
+        return address.parse().map(Host::V6).map_err(|_| MALFORMED);
+    }
+    let name = lexer.expect(Class::NAME, "a host is missing")?;
+    if name.ends_with(|last: char| last.is_ascii_digit())
+        && let Ok(address) = name.parse::<Ipv4Addr>()
+    {
+        return Ok(Host::V4(address));
+    }
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    // RFC 3261 §25.1: the last label starts with a letter, which tells names from addresses.
+    let last = labels.rsplit('.').next().unwrap_or_default();
+    if !last.starts_with(|first: char| first.is_ascii_alphabetic()) || !well_dotted(labels) {
+        return Err(MALFORMED);
+    }
+    Ok(Host::Name(lexer.lowered(name)))
+}
+
+fn well_dotted(labels: &str) -> bool {
+    !labels.starts_with('.') && !labels.contains("..")
+}
+
+fn lowered(text: &Text, part: &str) -> Text {
+    if part.bytes().any(|b| b.is_ascii_uppercase()) {
+        part.to_ascii_lowercase().into()
+    } else {
+        text.share(part)
+    }
+}
+
+impl Lexer<'_> {
+    fn lowered(&self, part: &str) -> Text {
+        if part.bytes().any(|b| b.is_ascii_uppercase()) {
+            part.to_ascii_lowercase().into()
+        } else {
+            self.share(part)
+        }
+    }
+}
+
+/// Every `%` must start an escape.
+pub(super) fn escapes(text: &str) -> Result<(), HeaderError> {
+    let mut parts = text.split('%');
+    parts.next();
+    let hex = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);
+    for part in parts {
+        let bytes = part.as_bytes();
+        if !hex(bytes.first()) || !hex(bytes.get(1)) {
+            return Err(HeaderError("a URI holds a `%` that starts no escape"));
+        }
+    }
+    Ok(())
+}
+
+impl Host {
+    /// Parses a host: a name, an IPv4 address or an IPv6 address with or without brackets.
+    ///
+    /// # Errors
+    /// [`HeaderError`] if `text` is none of these.
+    pub fn parse(text: &str) -> Result<Self, HeaderError> {
+        if let Ok(address) = text.parse::<Ipv6Addr>() {
+            return Ok(Self::V6(address));
+        }
+        let text = Text::from(text);
+        let mut lexer = Lexer::new(&text);
+        let host = host(&mut lexer)?;
+        if lexer.at_end() {
+            Ok(host)
+        } else {
+            Err(HeaderError("a host is malformed"))
+        }
+    }
+}

@@ -2,11 +2,31 @@
 //!
 //! A browser's WebSocket becomes a *flow*; an [`Upstream`] is where its SIP goes. The edge knows
 //! neither the embedded switch nor a media engine: the server wires them in.
+//!
+//! # What a client may do
+//!
+//! - It asks for the subprotocol `sip` (RFC 7118 §4.1) and gets it, or an answer in words.
+//! - A browser must come from this host or from a configured origin. A client without an Origin
+//!   is not a browser and carries nobody's cookies; digest authentication is what protects there.
+//! - Text and binary messages are the same bytes to us (RFC 7118 §5): one message, one SIP
+//!   message. Towards the client, what is valid UTF-8 goes as text, anything else as binary.
+//! - It answers pings, reads what it is sent, and keeps to the size of messages; a client that
+//!   doesn't is closed, and no other one notices.
+
+mod admission;
+mod edge;
+mod handshake;
+mod origin;
+mod socket;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sidetone_sip::FlowId;
 use tokio::sync::mpsc;
+
+pub use edge::Edge;
+pub use origin::{Origin, OriginError};
 
 /// What is known of a flow when it opens.
 #[derive(Clone, Debug)]
@@ -28,4 +48,47 @@ pub trait Upstream: Send + Sync + 'static {
     /// (`try_send` fails) means that the browser doesn't read, and dropping `outbound` closes the
     /// flow's socket.
     fn open(&self, flow: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>>;
+}
+
+/// The other end of an HTTP connection. Who accepts connections puts it into the extensions of
+/// each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub remote: SocketAddr,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+}
+
+/// What a flow, and all flows together, may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message from a client, in bytes.
+    pub message: usize,
+    /// Messages waiting for a client before it counts as not reading.
+    pub queue: usize,
+    /// How often a client is pinged.
+    pub ping_interval: Duration,
+    /// How long a client may stay silent after a ping.
+    pub pong_timeout: Duration,
+    /// How long one message may take to leave.
+    pub send_timeout: Duration,
+    /// Flows of all clients.
+    pub flows: usize,
+    /// Flows of one address (of one /64 with IPv6).
+    pub flows_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 64 * 1024,
+            queue: 64,
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            send_timeout: Duration::from_secs(10),
+            flows: 4096,
+            flows_per_address: 256,
+        }
+    }
 }

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Extension, Router};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use sidetone_sip::FlowId;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::admission::Admission;
+use crate::handshake::{Handshake, Refusal};
+use crate::{FlowInfo, Limits, Origin, Peer, Upstream, socket};
+
+/// Takes WebSockets and makes flows of them; cloning gives another handle.
+#[derive(Clone)]
+pub struct Edge(Arc<Inner>);
+
+struct Inner {
+    upstream: Arc<dyn Upstream>,
+    origins: Vec<Origin>,
+    limits: Limits,
+    admission: Arc<Admission>,
+    last_flow: AtomicU64,
+    closing: CancellationToken,
+    flows: TaskTracker,
+}
+
+impl Edge {
+    /// An edge before `upstream`. Pages of this host and of `origins` may connect.
+    #[must_use]
+    pub fn new(upstream: Arc<dyn Upstream>, origins: Vec<Origin>, limits: Limits) -> Self {
+        Self(Arc::new(Inner {
+            upstream,
+            origins,
+            admission: Admission::new(&limits),
+            limits,
+            last_flow: AtomicU64::new(0),
+            closing: CancellationToken::new(),
+            flows: TaskTracker::new(),
+        }))
+    }
+
+    /// A router with the one route `path`. Its requests need a [`Peer`] in their extensions.
+    pub fn router(&self, path: &str) -> Router {
+        Router::new()
+            .route(path, any(handle_upgrade))
+            .with_state(self.clone())
+    }
+
+    /// Flows that are open.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.0.admission.total()
+    }
+
+    /// Takes no more flows, closes the open ones (1001, "going away") and waits for their ends,
+    /// but no longer than `patience`.
+    pub async fn shutdown(&self, patience: Duration) {
+        self.0.closing.cancel();
+        self.0.flows.close();
+        let ended = tokio::time::timeout(patience, self.0.flows.wait()).await;
+        if ended.is_err() {
+            tracing::warn!(flows = self.flows(), "some flows did not end in time");
+        }
+    }
+
+    fn open(&self, peer: Peer, mut request: Request) -> Result<Response, Refusal> {
+        let edge = &self.0;
+        let handshake = Handshake::parse(request.headers(), &edge.origins)?;
+        let upgrade = request
+            .extensions_mut()
+            .remove::<OnUpgrade>()
+            .ok_or(Refusal::NotWebSocket)?;
+        if edge.closing.is_cancelled() {
+            return Err(Refusal::Closing);
+        }
+        let permit = edge.admission.admit(peer.remote.ip())?;
+        let info = FlowInfo {
+            id: FlowId(edge.last_flow.fetch_add(1, Ordering::Relaxed) + 1),
+            remote: peer.remote,
+            secure: peer.secure,
+        };
+        let span = tracing::info_span!("flow", flow = info.id.0);
+        let this = self.clone();
+        let flow = async move {
+            match upgrade.await {
+                Ok(stream) => this.carry(info, TokioIo::new(stream)).await,
+                Err(error) => tracing::debug!(%error, "the connection ended in the handshake"),
+            }
+            drop(permit);
+        };
+        edge.flows.spawn(flow.instrument(span));
+        Ok(handshake.response())
+    }
+
+    async fn carry(&self, info: FlowInfo, stream: TokioIo<hyper::upgrade::Upgraded>) {
+        let edge = &self.0;
+        let (outbound, waiting) = mpsc::channel(edge.limits.queue);
+        tracing::info!(secure = info.secure, "flow opened");
+        let inbound = edge.upstream.open(info, outbound);
+        let end = socket::carry(stream, inbound, waiting, &edge.limits, &edge.closing).await;
+        tracing::info!(%end, "flow closed");
+    }
+}
+
+async fn handle_upgrade(
+    State(edge): State<Edge>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    match edge.open(peer, request) {
+        Ok(response) => response,
+        Err(refusal) => {
+            tracing::info!(?refusal, "flow refused");
+            refusal.into_response()
+        }
+    }
+}

@@ -1,1 +1,19 @@
 //! What the gateway remembers.
+//!
+//! One SQLite file in the data folder. Everything in it is keyed by tenant.
+
+mod directory;
+mod error;
+mod open;
+
+use sqlx::SqlitePool;
+
+pub use directory::{DigestSecret, Extension, Tenant};
+pub use error::StoreError;
+
+/// The open database; cloning gives another handle.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+    path: std::sync::Arc<std::path::Path>,
+}

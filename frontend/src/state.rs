@@ -38,6 +38,28 @@ pub struct Phone {
     pub installable: ReadSignal<bool>,
 }
 
+/// Makes the phone of this page; every view below finds it by [`use_phone`].
+pub fn provide_phone() -> Phone {
+    let (line, _) = signal(Line::default());
+    let (identity, _) = signal(None);
+    let (calls, _) = signal(Vec::new());
+    let (problems, _) = signal(Vec::new());
+    let (clock, _) = signal(0.0);
+    let (update_ready, _) = signal(false);
+    let (installable, _) = signal(false);
+    let phone = Phone {
+        line,
+        identity,
+        calls,
+        problems,
+        clock,
+        update_ready,
+        installable,
+    };
+    provide_context(phone);
+    phone
+}
+
 /// The phone of this page.
 #[must_use]
 pub fn use_phone() -> Phone {

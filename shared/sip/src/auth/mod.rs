@@ -1,10 +1,21 @@
 //! Digest authentication (RFC 3261 §22, RFC 8760, RFC 7616): answering a challenge and, for a
 //! registrar, making and verifying one.
 
+mod answer;
+mod authenticator;
+mod digest;
+mod header;
+
 use std::fmt;
 
+pub use answer::{answer, strongest};
+pub use authenticator::{Authenticator, Known, Refused, Verdict};
+pub use digest::{ha1, hex};
+pub use header::{
+    Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate, challenges, credentials,
+};
+
 use crate::Text;
-use crate::message::{HeaderError, HeaderName, TypedHeader};
 
 /// A password. It never shows in debug output.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,6 +48,23 @@ pub enum Algorithm {
     Md5,
     /// `SHA-256`.
     Sha256,
+}
+
+impl Algorithm {
+    /// The token that names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Sha256 => "SHA-256",
+        }
+    }
+
+    fn named(token: &str) -> Option<Self> {
+        [Self::Md5, Self::Sha256]
+            .into_iter()
+            .find(|algorithm| token.eq_ignore_ascii_case(algorithm.as_str()))
+    }
 }
 
 /// A digest challenge: the value of WWW-Authenticate or Proxy-Authenticate.

@@ -179,7 +179,7 @@ impl Print for Uri {
 }
 
 /// Prints `text` as a quoted string. Line breaks become spaces; no quoted-pair may hold them.
-pub(super) fn quoted<W: Write>(to: &mut W, text: &str) -> fmt::Result {
+pub(crate) fn quoted<W: Write>(to: &mut W, text: &str) -> fmt::Result {
     to.write_str("\"")?;
     let special = |byte: u8| byte == b'"' || byte == b'\\' || is_control(byte);
     if text.bytes().any(special) {

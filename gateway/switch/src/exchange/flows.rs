@@ -1,0 +1,125 @@
+//! Connections: which phone is at the end of which, and what becomes of its calls when it is lost.
+
+use std::collections::BTreeMap;
+
+use sidetone_sip::message::Transport;
+use sidetone_sip::{FlowId, Input, Moment};
+
+use super::{Alarm, Exchange, Output};
+use crate::directory::AddressOfRecord;
+use crate::registrar::Device;
+
+/// The phones that registered over a flow, one per address of record.
+type Devices = BTreeMap<AddressOfRecord, Device>;
+
+/// An open flow.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    pub(super) devices: Devices,
+    /// Digests that were wrong since it opened.
+    pub(super) wrong_digests: u32,
+}
+
+/// A flow that is gone while calls over it go on.
+#[derive(Debug)]
+pub(super) struct LostFlow {
+    devices: Devices,
+}
+
+impl Exchange {
+    /// A flow opened.
+    pub(crate) fn handle_flow_opened(&mut self, now: Moment, flow: FlowId, secure: bool) {
+        let transport = if secure {
+            Transport::Wss
+        } else {
+            Transport::Ws
+        };
+        self.flows.insert(flow, Flow::default());
+        self.agent
+            .input(now, Input::TransportUp { flow, transport });
+        self.settle(now);
+    }
+
+    /// A flow is gone: so are its contacts. Calls that are up wait for the phone to come back.
+    pub(crate) fn handle_flow_closed(&mut self, now: Moment, flow: FlowId) {
+        if let Some(Flow { devices, .. }) = self.flows.remove(&flow) {
+            self.registrar.remove_flow(flow);
+            self.agent.input(now, Input::TransportDown { flow });
+            self.settle(now);
+            if self.legs.values().any(|leg| leg.flow == flow) {
+                self.lost.insert(flow, LostFlow { devices });
+                self.alarms
+                    .insert((now + self.config.return_grace, Alarm::LostForGood(flow)));
+            }
+        }
+    }
+
+    /// Closes a flow from this side.
+    pub(super) fn close_flow(&mut self, now: Moment, flow: FlowId) {
+        self.outputs.push_back(Output::CloseFlow { flow });
+        self.handle_flow_closed(now, flow);
+    }
+
+    pub(super) fn on_lost_for_good(&mut self, now: Moment, flow: FlowId) {
+        if self.lost.remove(&flow).is_none() {
+            return;
+        }
+        let legs: Vec<_> = self
+            .legs
+            .values()
+            .filter(|leg| leg.flow == flow)
+            .map(|leg| (leg.call, leg.leg))
+            .collect();
+        for (call, leg) in legs {
+            self.with_call(now, call, |call| call.handle_abandoned(leg));
+        }
+    }
+
+    /// The phones of `flow` have just proved who they are. Flows that had no other phones than
+    /// these are their former connections: their calls move here, and what is still open closes.
+    pub(super) fn claim_former_flows(&mut self, now: Moment, flow: FlowId) {
+        let Some(Flow { devices, .. }) = self.flows.get(&flow) else {
+            return;
+        };
+        let is_former = |former: &Devices| {
+            !former.is_empty()
+                && former
+                    .iter()
+                    .all(|(aor, device)| devices.get(aor) == Some(device))
+        };
+        let open = self
+            .flows
+            .iter()
+            .filter(|(id, f)| **id != flow && is_former(&f.devices));
+        let open: Vec<FlowId> = open.map(|(id, _)| *id).collect();
+        let lost = self.lost.iter().filter(|(_, l)| is_former(&l.devices));
+        let lost: Vec<FlowId> = lost.map(|(id, _)| *id).collect();
+        for former in lost {
+            self.lost.remove(&former);
+            self.move_calls(now, former, flow);
+        }
+        for former in open {
+            self.move_calls(now, former, flow);
+            self.close_flow(now, former);
+        }
+    }
+
+    fn move_calls(&mut self, now: Moment, from: FlowId, to: FlowId) {
+        let mut moved = 0_usize;
+        for leg in self.legs.values_mut().filter(|leg| leg.flow == from) {
+            leg.flow = to;
+            moved += 1;
+        }
+        if moved > 0 {
+            tracing::info!(
+                from = from.0,
+                to = to.0,
+                moved,
+                "calls move to a phone's new connection"
+            );
+            if let Err(error) = self.agent.command(|ua| ua.rebind_flow(now, from, to)) {
+                tracing::warn!(from = from.0, to = to.0, %error, "calls can't move");
+            }
+        }
+    }
+}

@@ -63,6 +63,18 @@ impl Contacts {
         Self::List(vec![address])
     }
 
+    /// Whether this is `*`.
+    #[must_use]
+    pub const fn is_star(&self) -> bool {
+        matches!(self, Self::Star)
+    }
+
+    /// The first address.
+    #[must_use]
+    pub fn first(&self) -> Option<&Address> {
+        self.list().first()
+    }
+
     /// The addresses; none for `*`.
     #[must_use]
     pub fn list(&self) -> &[Address] {

@@ -1,3 +1,5 @@
+mod equivalence;
+
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -132,12 +134,26 @@ impl Params {
 }
 
 impl SipUri {
-    /// `sip:user@host`.
+    /// `sip:user@host`; what may not stand in a user part is escaped.
     #[must_use]
     pub fn new(user: &str, host: Host) -> Self {
         Self {
             secure: false,
-            user: Some(user.into()),
+            user: Some(super::parse::escaped_user(user)),
+            password: None,
+            host,
+            port: None,
+            params: Params::default(),
+            headers: None,
+        }
+    }
+
+    /// `sip:host`, such as a registrar has.
+    #[must_use]
+    pub fn of_host(host: Host) -> Self {
+        Self {
+            secure: false,
+            user: None,
             password: None,
             host,
             port: None,
@@ -178,6 +194,12 @@ impl Uri {
     /// [`super::HeaderError`] if `text` is not exactly one URI.
     pub fn parse(text: &str) -> Result<Self, super::HeaderError> {
         super::parse::uri(&Text::from(text))
+    }
+
+    /// Whether both name the same resource (RFC 3261 §19.1.4, RFC 3966 §4).
+    #[must_use]
+    pub fn equivalent(&self, other: &Self) -> bool {
+        equivalence::equivalent(self, other)
     }
 
     /// The SIP URI, if it is one.

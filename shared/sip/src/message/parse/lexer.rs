@@ -231,7 +231,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// A decimal number, digits only, no larger than `max`.
-pub(super) fn number(text: &str, max: u32) -> Option<u32> {
+pub(crate) fn number(text: &str, max: u32) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }

@@ -16,8 +16,9 @@ mod start;
 mod uri;
 mod via;
 
-pub(crate) use lexer::unquoted;
+pub(crate) use lexer::{number, unquoted};
 pub(crate) use list::{items, media_type, number_and_params, token, value_and_params};
+pub(crate) use uri::escaped_user;
 pub(crate) use uri::uri;
 
 use super::{Message, Response, Status};

@@ -177,6 +177,25 @@ pub(super) fn escapes(text: &str) -> Result<(), HeaderError> {
     Ok(())
 }
 
+/// `user` with every character that may not stand in a user part escaped. Escapes that are
+/// there stay.
+pub(crate) fn escaped_user(user: &str) -> Text {
+    if Class::USER.holds(user) && escapes(user).is_ok() {
+        return user.into();
+    }
+    let mut escaped = String::with_capacity(user.len() * 3);
+    for (at, byte) in user.bytes().enumerate() {
+        let starts_escape =
+            byte == b'%' && user.get(at..at + 3).is_some_and(|e| escapes(e).is_ok());
+        if starts_escape || (byte != b'%' && Class::USER.has(byte)) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped.into()
+}
+
 impl Host {
     /// Parses a host: a name, an IPv4 address or an IPv6 address with or without brackets.
     ///

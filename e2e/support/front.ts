@@ -1,0 +1,118 @@
+/**
+ * What stands between a browser and the gateway: an HTTP proxy that can be cut like a cable, that
+ * can alter what the gateway serves and can serve pages of its own.
+ */
+
+import http from 'node:http';
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+type Page = { type: string; body: string };
+
+export class Front {
+  private readonly pages = new Map<string, Page>();
+  private readonly edits = new Map<string, (body: string) => string>();
+  private readonly sockets = new Set<Duplex>();
+  private server = this.listener();
+  private port = 0;
+
+  private constructor(private readonly gateway: URL) {}
+
+  static async before(gateway: string): Promise<Front> {
+    const front = new Front(new URL(gateway));
+    await front.restore();
+    return front;
+  }
+
+  /** Where browsers find it, without a slash at the end. */
+  get url(): string {
+    return `http://localhost:${this.port}`;
+  }
+
+  /** Serves a page of its own at this path. */
+  serve(path: string, page: Page): void {
+    this.pages.set(path, page);
+  }
+
+  /** Alters what the gateway serves at this path. */
+  edit(path: string, edit: (body: string) => string): void {
+    this.edits.set(path, edit);
+  }
+
+  /** Cuts every connection and takes no new one. */
+  async cut(): Promise<void> {
+    const closed = new Promise((done) => this.server.close(done));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Takes connections again, at the same address. */
+  async restore(): Promise<void> {
+    this.server = this.listener();
+    await new Promise<void>((ready, failed) => {
+      this.server.once('error', failed).listen(this.port, 'localhost', ready);
+    });
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  private listener(): http.Server {
+    const server = http.createServer((request, response) => this.forward(request, response));
+    server.on('connection', (socket) => this.keep(socket));
+    server.on('upgrade', (request, socket, head) => this.pipe(request, socket, head));
+    return server;
+  }
+
+  private keep(socket: Duplex): void {
+    this.sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.sockets.delete(socket));
+  }
+
+  private forward(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const path = new URL(request.url ?? '/', this.url).pathname;
+    const page = this.pages.get(path);
+    if (page) {
+      response.writeHead(200, { 'content-type': page.type }).end(page.body);
+      return;
+    }
+    const edit = this.edits.get(path);
+    const headers = { ...request.headers };
+    if (edit) {
+      for (const name of ['accept-encoding', 'if-none-match', 'if-modified-since']) delete headers[name];
+    }
+    const { hostname, port } = this.gateway;
+    const onward = http.request({ hostname, port, path: request.url, method: request.method, headers });
+    onward.on('error', () => response.destroy());
+    onward.on('response', (answer) => {
+      if (!edit) {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+        return;
+      }
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
+        const { 'content-length': _, etag: __, ...kept } = answer.headers;
+        response.writeHead(answer.statusCode ?? 502, kept);
+        response.end(edit(Buffer.concat(chunks).toString()));
+      });
+    });
+    request.pipe(onward);
+  }
+
+  /** A WebSocket: its handshake goes on as it came, then bytes go both ways. */
+  private pipe(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
+    const onward = net.connect(Number(this.gateway.port), this.gateway.hostname, () => {
+      const lines = [`${request.method} ${request.url} HTTP/1.1`];
+      for (let at = 0; at < request.rawHeaders.length; at += 2) {
+        lines.push(`${request.rawHeaders[at]}: ${request.rawHeaders[at + 1]}`);
+      }
+      onward.write(`${lines.join('\r\n')}\r\n\r\n`);
+      onward.write(head);
+      onward.pipe(socket).pipe(onward);
+    });
+    this.keep(onward);
+    onward.once('close', () => socket.destroy());
+    socket.once('close', () => onward.destroy());
+  }
+}

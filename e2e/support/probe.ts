@@ -1,0 +1,128 @@
+/** What runs in the page before the app and listens to what the browser really does. */
+
+import { expect, type Page } from '@playwright/test';
+
+/** Sound that has arrived, over all connections of a page. */
+export type Inbound = { packets: number; energy: number; at: number };
+
+declare global {
+  interface Window {
+    probe: {
+      peers: RTCPeerConnection[];
+      /** DTMF that the browser has put on the wire. */
+      keysSent: string;
+      /** What WebAudio plays now: the strength in dB near each frequency. */
+      heard(...frequencies: number[]): number[];
+      inbound(): Promise<Inbound>;
+    };
+  }
+}
+
+/** Give it to `addInitScript`. */
+export function installProbe(): void {
+  const peers: RTCPeerConnection[] = [];
+  const listeners = new Map<BaseAudioContext, AnalyserNode>();
+
+  window.RTCPeerConnection = new Proxy(RTCPeerConnection, {
+    construct(target, args, newTarget) {
+      const peer = Reflect.construct(target, args, newTarget) as RTCPeerConnection;
+      peers.push(peer);
+      return peer;
+    },
+  });
+
+  const heardSenders = new WeakSet<RTCDTMFSender>();
+  const insert = RTCDTMFSender.prototype.insertDTMF;
+  RTCDTMFSender.prototype.insertDTMF = function (...args) {
+    if (!heardSenders.has(this)) {
+      heardSenders.add(this);
+      this.addEventListener('tonechange', (event) => (window.probe.keysSent += event.tone.trim()));
+    }
+    insert.apply(this, args);
+  };
+
+  const connect = AudioNode.prototype.connect as (...args: unknown[]) => unknown;
+  AudioNode.prototype.connect = function (this: AudioNode, ...args: unknown[]) {
+    if (args[0] instanceof AudioDestinationNode) {
+      let listener = listeners.get(this.context);
+      if (!listener) {
+        listener = new AnalyserNode(this.context, { fftSize: 8192, smoothingTimeConstant: 0 });
+        listeners.set(this.context, listener);
+      }
+      connect.call(this, listener);
+    }
+    return connect.apply(this, args);
+  } as typeof AudioNode.prototype.connect;
+
+  window.probe = {
+    peers,
+    keysSent: '',
+    heard: (...frequencies) =>
+      frequencies.map((frequency) => {
+        const strengths = [...listeners.values()].map((listener) => {
+          const bins = new Float32Array(listener.frequencyBinCount);
+          listener.getFloatFrequencyData(bins);
+          const at = Math.round((frequency * listener.fftSize) / listener.context.sampleRate);
+          return Math.max(...bins.slice(at - 1, at + 2));
+        });
+        return Math.max(-Infinity, ...strengths);
+      }),
+    inbound: async () => {
+      const sum = { packets: 0, energy: 0, at: performance.now() };
+      for (const peer of peers) {
+        if (peer.connectionState === 'closed') continue;
+        for (const stats of (await peer.getStats()).values()) {
+          if (stats.type === 'inbound-rtp' && stats.kind === 'audio') {
+            sum.packets += stats.packetsReceived ?? 0;
+            sum.energy += stats.totalAudioEnergy ?? 0;
+          }
+        }
+      }
+      return sum;
+    },
+  };
+}
+
+const inbound = (page: Page): Promise<Inbound> => page.evaluate(() => window.probe.inbound());
+
+/** What arrives over the next stretch of time, longer than the microphone's pause between beeps. */
+async function next(page: Page, milliseconds = 1500): Promise<Inbound> {
+  const from = await inbound(page);
+  await page.waitForFunction((until) => performance.now() >= until, from.at + milliseconds);
+  const to = await inbound(page);
+  return { packets: to.packets - from.packets, energy: to.energy - from.energy, at: to.at };
+}
+
+/** A beep has far more, an Opus stream of silence far less. */
+const AUDIBLE = 1e-4;
+
+/** Packets keep coming, and there is sound in them. */
+export async function expectSound(page: Page): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { packets, energy } = await next(page);
+      return packets > 50 && energy > AUDIBLE;
+    }, { message: 'packets that carry sound', timeout: 15_000 })
+    .toBe(true);
+}
+
+/** The call is there, but nothing is to be heard. */
+export async function expectSilence(page: Page): Promise<void> {
+  await expect
+    .poll(async () => (await next(page)).energy, { message: 'energy of the sound', timeout: 15_000 })
+    .toBeLessThan(AUDIBLE);
+}
+
+/** WebAudio plays these frequencies together, and what lies between them is quiet. */
+export async function expectTones(page: Page, low: number, high: number): Promise<void> {
+  await expect
+    .poll(
+      () =>
+        page.evaluate(([low, high]) => {
+          const [first, second, between] = window.probe.heard(low, high, (low + high) / 2);
+          return Math.min(first, second) > -60 && between < Math.min(first, second) - 12;
+        }, [low, high] as const),
+      { message: `tones of ${low} and ${high} Hz`, intervals: [20] },
+    )
+    .toBe(true);
+}

@@ -1,0 +1,74 @@
+/** The states of the app that are looked at: by axe, and by eye as pictures. */
+
+import { alice, bob, echo, type Phone } from './phone.ts';
+import type { OpenOptions, Phones } from './test.ts';
+import { expect } from '@playwright/test';
+
+type Screen = {
+  name: string;
+  show(phones: Phones, options: OpenOptions): Promise<Phone>;
+};
+
+export const screens: Screen[] = [
+  { name: 'sign-in', show: (phones, options) => phones.open(options) },
+  {
+    name: 'password-refused',
+    async show(phones, options) {
+      const phone = await phones.open(options);
+      await phone.signIn(alice, { password: 'wrong' });
+      await expect(phone.page.getByRole('alert').filter({ hasText: /password/i })).toBeVisible();
+      return phone;
+    },
+  },
+  { name: 'idle', show: (phones, options) => phones.of(alice, options) },
+  {
+    name: 'incoming',
+    async show(phones, options) {
+      const phone = await phones.of(alice, options);
+      await (await phones.of(bob)).call(alice);
+      await expect(phone.pop(bob)).toBeVisible();
+      return phone;
+    },
+  },
+  {
+    name: 'ringing',
+    async show(phones, options) {
+      await phones.of(bob);
+      const phone = await phones.of(alice, options);
+      await (await phone.call(bob)).expectPhase('ringing');
+      return phone;
+    },
+  },
+  {
+    name: 'active-keypad',
+    async show(phones, options) {
+      const phone = await phones.of(alice, options);
+      const card = await phone.call(echo);
+      await card.expectPhase('active');
+      await card.button('Keypad').click();
+      await card.press('1');
+      return phone;
+    },
+  },
+  {
+    name: 'muted-and-second-call',
+    async show(phones, options) {
+      const b = await phones.of(bob);
+      const phone = await phones.of(alice, options);
+      const card = await phone.call(echo);
+      await card.expectPhase('active');
+      await card.button('Mute').click();
+      await b.call(alice);
+      await expect(phone.pop(bob)).toBeVisible();
+      return phone;
+    },
+  },
+  {
+    name: 'ended',
+    async show(phones, options) {
+      const phone = await phones.of(alice, options);
+      await (await phone.call(bob)).expectPhase('ended');
+      return phone;
+    },
+  },
+];

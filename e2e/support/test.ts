@@ -1,0 +1,85 @@
+/** The fixtures: a gateway for each test, and as many phones as it wants. */
+
+import { test as base, expect, type BrowserContext, type BrowserContextOptions } from '@playwright/test';
+import { Front } from './front.ts';
+import { Gateway } from './gateway.ts';
+import { Phone, type Person } from './phone.ts';
+import { installProbe } from './probe.ts';
+import { Troubles } from './troubles.ts';
+
+export type OpenOptions = BrowserContextOptions & { microphone?: 'granted' | 'denied'; url?: string };
+
+export type Phones = {
+  /** A browser of its own that shows the sign-in page. */
+  open(options?: OpenOptions): Promise<Phone>;
+  /** The same, signed in and ready. */
+  of(person: Person, options?: OpenOptions): Promise<Phone>;
+  /** Another tab of the same browser. */
+  tab(phone: Phone): Promise<Phone>;
+};
+
+type Fixtures = {
+  gateway: Gateway;
+  /** A cable to the gateway that can be cut. */
+  front: Front;
+  /** Errors the browsers reported; a test fails for those it did not allow. */
+  troubles: Troubles;
+  phones: Phones;
+};
+
+export const test = base.extend<Fixtures>({
+  gateway: async ({}, use, info) => {
+    const gateway = await Gateway.start();
+    await use(gateway);
+    const survived = gateway.alive;
+    await gateway.stop();
+    if (info.status !== info.expectedStatus) {
+      await info.attach('gateway.log', { body: gateway.log(), contentType: 'text/plain' });
+    }
+    expect(survived, `The gateway died:\n${gateway.log()}`).toBe(true);
+    expect(gateway.log()).not.toContain('panicked');
+  },
+
+  front: async ({ gateway }, use) => {
+    const front = await Front.before(gateway.url);
+    await use(front);
+    await front.cut();
+  },
+
+  troubles: async ({}, use) => {
+    const troubles = new Troubles();
+    await use(troubles);
+    expect(troubles.left()).toEqual([]);
+  },
+
+  phones: async ({ browser, gateway, troubles }, use) => {
+    const contexts: BrowserContext[] = [];
+    const open = async ({ microphone = 'granted', url = gateway.url, ...options }: OpenOptions = {}) => {
+      const context = await browser.newContext({
+        permissions: microphone === 'granted' ? ['microphone', 'notifications'] : [],
+        ...options,
+      });
+      contexts.push(context);
+      troubles.watch(context);
+      await context.addInitScript(installProbe);
+      const page = await context.newPage();
+      await page.goto(url);
+      return new Phone(page);
+    };
+    const of = async (person: Person, options?: OpenOptions) => {
+      const phone = await open(options);
+      await phone.signIn(person);
+      await phone.expectLine('ready');
+      return phone;
+    };
+    const tab = async (phone: Phone) => {
+      const page = await phone.page.context().newPage();
+      await page.goto(phone.page.url());
+      return new Phone(page);
+    };
+    await use({ open, of, tab });
+    for (const context of contexts) await context.close();
+  },
+});
+
+export { expect };

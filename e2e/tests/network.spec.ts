@@ -1,0 +1,70 @@
+import { alice, bob } from '../support/phone.ts';
+import { expectSound } from '../support/probe.ts';
+import { expect, test } from '../support/test.ts';
+
+const CUT = 5000;
+/** What a browser says of a connection that can't be had. */
+const NO_CONNECTION = /WebSocket connection to|Failed to load resource|ERR_CONNECTION|Failed to fetch/;
+
+for (const side of ['caller', 'called'] as const) {
+  test(`a call outlives a cut of 5 s, and the ${side} can hang up after it`, async ({ phones, front, troubles }) => {
+    troubles.allow(NO_CONNECTION);
+    const a = await phones.of(alice, { url: front.url });
+    const b = await phones.of(bob);
+    const atA = await a.call(bob);
+    const atB = await b.answer(alice);
+    await atA.expectPhase('active');
+    await expectSound(a.page);
+
+    await front.cut();
+    const cutAt = Date.now();
+    await a.expectLine('down');
+    while (Date.now() < cutAt + CUT) {
+      await Promise.all([expectSound(a.page), expectSound(b.page)]);
+      await atA.expectPhase('active');
+      await atB.expectPhase('active');
+    }
+    await front.restore();
+    await a.expectLine('ready');
+    await atA.expectPhase('active');
+    await Promise.all([expectSound(a.page), expectSound(b.page)]);
+
+    const [first, second] = side === 'caller' ? [atA, atB] : [atB, atA];
+    await first.hangUp();
+    await first.expectEnd('You hung up');
+    await second.expectEnd('They hung up');
+  });
+}
+
+test('goes red when the gateway is gone, and green when it is back', async ({ phones, front, troubles }) => {
+  troubles.allow(NO_CONNECTION);
+  const phone = await phones.of(alice, { url: front.url });
+  await front.cut();
+  await phone.expectLine('down');
+  await expect(phone.status).toHaveAccessibleName(/^Offline/);
+  await front.restore();
+  await phone.expectLine('ready');
+});
+
+test('two tabs of one person both ring and both can call', async ({ phones }) => {
+  const first = await phones.open();
+  await first.signIn(alice, { remember: true });
+  await first.expectLine('ready');
+  const second = await phones.tab(first);
+  await second.expectLine('ready');
+  await first.expectLine('ready');
+
+  const b = await phones.of(bob);
+  const fromB = await b.call(alice);
+  await expect(first.pop(bob)).toBeVisible();
+  await expect(second.pop(bob)).toBeVisible();
+  const card = await second.answer(bob);
+  await card.expectPhase('active');
+  await expect(first.pop(bob)).toHaveCount(0);
+  await card.hangUp();
+  await fromB.expectEnd('They hung up');
+
+  const fromFirst = await first.call(bob);
+  await expect(b.pop(alice)).toBeVisible();
+  await fromFirst.hangUp();
+});

@@ -1,0 +1,89 @@
+import { alice } from '../support/phone.ts';
+import { expect, test } from '../support/test.ts';
+
+test('signs in and says who is there', async ({ phones }) => {
+  const phone = await phones.open();
+  await phone.signIn(alice);
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/^Ready.*101/);
+  await expect(phone.dialer).toBeVisible();
+  await expect(phone.page).toHaveTitle(/Sidetone/);
+});
+
+test('says that the password is wrong, and takes the right one', async ({ phones }) => {
+  const phone = await phones.open();
+  await phone.signIn(alice, { password: 'demo-102' });
+  await expect(phone.page.getByRole('alert').filter({ hasText: /password/i })).toBeVisible();
+  await expect(phone.dialer).toHaveCount(0);
+  await phone.signIn(alice);
+  await phone.expectLine('ready');
+});
+
+test('asks for what is missing', async ({ phones }) => {
+  const phone = await phones.open();
+  await phone.button('Sign in').click();
+  await expect(phone.page.getByRole('alert').filter({ hasText: 'extension' })).toBeVisible();
+});
+
+test('is remembered over a reload, and leaves nothing to read', async ({ phones }) => {
+  const phone = await phones.open();
+  await phone.signIn(alice, { remember: true });
+  await phone.expectLine('ready');
+  await phone.page.reload();
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/101/);
+
+  const stored = await phone.page.evaluate(readEverythingStored);
+  expect(stored.records).toBeGreaterThan(0);
+  expect(stored.text).not.toContain(alice.password);
+  expect(stored.extractableKeys).toBe(0);
+
+  await phone.signOut();
+  await expect(phone.button('Sign in')).toBeVisible();
+  await phone.page.reload();
+  await expect(phone.button('Sign in')).toBeVisible();
+  await expect(phone.dialer).toHaveCount(0);
+});
+
+test('is forgotten over a reload unless asked to remember', async ({ phones }) => {
+  const phone = await phones.of(alice);
+  await phone.page.reload();
+  await expect(phone.button('Sign in')).toBeVisible();
+  const stored = await phone.page.evaluate(readEverythingStored);
+  expect(stored.text).not.toContain(alice.password);
+});
+
+/** Runs in the page: whatever a script could read there, bytes read as text. */
+async function readEverythingStored() {
+  const found: string[] = [JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), document.cookie];
+  let records = 0;
+  let extractableKeys = 0;
+  const collect = (value: unknown): void => {
+    if (value instanceof CryptoKey) {
+      extractableKeys += value.extractable ? 1 : 0;
+    } else if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
+      const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : new Uint8Array(value.buffer);
+      found.push(new TextDecoder('latin1').decode(bytes), new TextDecoder('utf-16le').decode(bytes));
+    } else if (typeof value === 'object' && value !== null) {
+      Object.values(value).forEach(collect);
+    } else {
+      found.push(String(value));
+    }
+  };
+  const done = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  for (const { name } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name!));
+    for (const store of database.objectStoreNames) {
+      for (const record of await done(database.transaction(store).objectStore(store).getAll())) {
+        records += 1;
+        collect(record);
+      }
+    }
+    database.close();
+  }
+  return { text: found.join('\n'), records, extractableKeys };
+}

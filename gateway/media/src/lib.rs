@@ -2,10 +2,35 @@
 //!
 //! All of them share one UDP port: datagrams find their leg by ICE user name, then by the address
 //! that ICE validated.
+//!
+//! ```text
+//! Media ──command──▶ engine ──datagram──▶ endpoint ─┬─ transport  ICE-lite, DTLS, SRTP
+//!   ▲                  │ owns the socket            ├─ rtp        packets, reports, key presses
+//!   └──answer, events──┘                            └─ program    echo, announcement
+//! ```
+//!
+//! An endpoint is sans-IO: it is given datagrams and the time and is asked for its output, so that
+//! everything but the engine is tested with virtual time.
+
+mod clock;
+mod counters;
+mod endpoint;
+mod engine;
+mod program;
+mod rtp;
+mod sdp;
+mod transport;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+
+pub use counters::Counters;
+
+use counters::Tally;
+use engine::{Command, Engine, LegId};
+use sdp::Offer;
 
 /// Where the engine listens and what it tells browsers.
 #[derive(Clone, Debug)]
@@ -51,11 +76,21 @@ pub enum MediaError {
     /// A socket could not be opened.
     #[error("no media socket: {0}")]
     Socket(#[from] std::io::Error),
+    /// The certificate or the keys of this engine could not be made.
+    #[error("no media encryption: {0}")]
+    Encryption(String),
+    /// The leg has failed, or the engine has stopped.
+    #[error("the media leg has ended")]
+    Ended,
 }
 
-/// The engine; cloning gives another handle.
+/// The engine; cloning gives another handle. It stops when the last handle and leg are dropped.
 #[derive(Clone)]
-pub struct Media {}
+pub struct Media {
+    commands: mpsc::UnboundedSender<Command>,
+    tally: Arc<Tally>,
+    local: SocketAddr,
+}
 
 /// One leg. Dropping it ends it.
 pub struct Leg {
@@ -63,30 +98,87 @@ pub struct Leg {
     pub answer: String,
     /// What happens.
     pub events: mpsc::Receiver<LegEvent>,
+    hold: Hold,
+}
+
+/// Ends the leg when dropped.
+struct Hold {
+    id: LegId,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // A stopped engine has no legs left to end.
+        let _ = self.commands.send(Command::End(self.id));
+    }
 }
 
 impl Media {
     /// Opens the socket and starts the engine. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`MediaError::Socket`].
-    pub async fn start(_config: MediaConfig) -> Result<Self, MediaError> {
-        todo!()
+    /// [`MediaError::Socket`], [`MediaError::Encryption`].
+    pub async fn start(config: MediaConfig) -> Result<Self, MediaError> {
+        let tally = Arc::new(Tally::default());
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let engine = Engine::bind(&config, tally.clone()).await?;
+        let local = engine.local_addr();
+        tokio::spawn(engine.run(inbox));
+        Ok(Self {
+            commands,
+            tally,
+            local,
+        })
+    }
+
+    /// The address the socket is bound to.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What has happened so far, for metrics.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.tally.snapshot()
     }
 
     /// Makes a leg that answers `offer` and runs `program`.
     ///
     /// # Errors
     /// [`MediaError::BadOffer`], [`MediaError::NoAudio`].
-    pub async fn answer(&self, _offer: &str, _program: Program) -> Result<Leg, MediaError> {
-        todo!()
+    pub async fn answer(&self, offer: &str, program: Program) -> Result<Leg, MediaError> {
+        let offer = Offer::parse(offer)?;
+        let (reply, opened) = oneshot::channel();
+        self.commands
+            .send(Command::Open {
+                offer,
+                program,
+                commands: self.commands.clone(),
+                reply,
+            })
+            .map_err(|_| MediaError::Ended)?;
+        opened.await.map_err(|_| MediaError::Ended)?
     }
 
     /// A fresh answer within an existing leg, for a new offer (ICE restart, hold).
     ///
     /// # Errors
-    /// As [`Media::answer`].
-    pub async fn renegotiate(&self, _leg: &mut Leg, _offer: &str) -> Result<String, MediaError> {
-        todo!()
+    /// As [`Media::answer`]; the leg then goes on as before. [`MediaError::Ended`] if it has
+    /// failed already.
+    pub async fn renegotiate(&self, leg: &mut Leg, offer: &str) -> Result<String, MediaError> {
+        let offer = Offer::parse(offer)?;
+        let (reply, answered) = oneshot::channel();
+        self.commands
+            .send(Command::Renegotiate {
+                id: leg.hold.id,
+                offer,
+                reply,
+            })
+            .map_err(|_| MediaError::Ended)?;
+        let answer = answered.await.map_err(|_| MediaError::Ended)??;
+        leg.answer.clone_from(&answer);
+        Ok(answer)
     }
 }

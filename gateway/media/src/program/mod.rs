@@ -1,0 +1,5 @@
+//! What legs play.
+
+pub(crate) mod announcement;
+pub(crate) mod echo;
+pub(crate) mod g711;

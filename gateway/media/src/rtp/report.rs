@@ -1,0 +1,280 @@
+//! RTCP: sender and receiver reports (RFC 3550 §6), so that both ends know loss, jitter and delay.
+
+use std::time::{Duration, Instant};
+
+use super::packet::{Packet, Source};
+use crate::clock::WallClock;
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+const SOURCE_DESCRIPTION: u8 = 202;
+const CNAME: &[u8] = b"sidetone";
+
+/// What is known of the stream we hear.
+#[derive(Debug)]
+struct Heard {
+    ssrc: u32,
+    clock_rate: u32,
+    first: u32,
+    /// The highest sequence number, with the count of its wraps above.
+    highest: u32,
+    received: u32,
+    /// `highest` and `received` at the last report.
+    reported: (u32, u32),
+    /// Arrival less timestamp, in ticks of the clock.
+    transit: u32,
+    /// Sixteen times the jitter (RFC 3550 §A.8).
+    jitter_x16: u32,
+    last_sender_report: Option<(u32, Instant)>,
+}
+
+/// Keeps the statistics of one leg and writes its reports.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    clock: WallClock,
+    start: Instant,
+    heard: Option<Heard>,
+    /// When the last packet left, and its timestamp.
+    sent: Option<(Instant, u32, u32)>,
+}
+
+impl Reporter {
+    pub(crate) fn new(clock: WallClock, now: Instant) -> Self {
+        Self {
+            clock,
+            start: now,
+            heard: None,
+            sent: None,
+        }
+    }
+
+    /// Notes a received packet whose payload type ticks at `clock_rate`.
+    pub(crate) fn on_received(&mut self, now: Instant, packet: &Packet<'_>, clock_rate: u32) {
+        let transit = ticks(now - self.start, clock_rate).wrapping_sub(packet.timestamp);
+        let heard = self
+            .heard
+            .get_or_insert_with(|| Heard::new(packet, clock_rate, transit));
+        if heard.ssrc != packet.ssrc || heard.clock_rate != clock_rate {
+            *heard = Heard::new(packet, clock_rate, transit);
+        }
+        heard.on_packet(packet.sequence, transit);
+    }
+
+    /// Notes a packet of ours.
+    pub(crate) fn on_sent(&mut self, now: Instant, timestamp: u32, clock_rate: u32) {
+        self.sent = Some((now, timestamp, clock_rate));
+    }
+
+    /// Reads the browser's reports; `false` if this is no RTCP.
+    pub(crate) fn handle_rtcp(&mut self, now: Instant, mut compound: &[u8]) -> bool {
+        while let Some((&[first, kind, l0, l1], _)) = compound.split_first_chunk::<4>() {
+            let length = 4 + 4 * usize::from(u16::from_be_bytes([l0, l1]));
+            let Some((report, rest)) = compound.split_at_checked(length) else {
+                return false;
+            };
+            if first >> 6 != 2 {
+                return false;
+            }
+            if let (SENDER_REPORT, Some(heard)) = (kind, &mut self.heard)
+                && word(report, 1) == Some(heard.ssrc)
+                && let (Some(high), Some(low)) = (word(report, 2), word(report, 3))
+            {
+                heard.last_sender_report = Some((high << 16 | low >> 16, now));
+            }
+            compound = rest;
+        }
+        compound.is_empty()
+    }
+
+    /// A compound report: sender or receiver report, then our name.
+    pub(crate) fn write(&mut self, now: Instant, source: &Source) -> Vec<u8> {
+        let block = self.heard.as_mut().map(|heard| heard.report_block(now));
+        let count = u8::from(block.is_some());
+        let mut words = vec![source.ssrc];
+        let kind = match self.sent {
+            Some((at, timestamp, clock_rate)) => {
+                let ntp = self.clock.ntp(now);
+                words.extend([(ntp >> 32) as u32, ntp as u32]);
+                words.push(timestamp.wrapping_add(ticks(now - at, clock_rate)));
+                words.extend([source.packets, source.octets]);
+                SENDER_REPORT
+            }
+            None => RECEIVER_REPORT,
+        };
+        words.extend(block.into_iter().flatten());
+        let mut report = vec![0x80 | count, kind, 0, words.len() as u8];
+        report.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+
+        // One chunk: SSRC, item 1 (CNAME), its length, the name, zeros to the next word.
+        let words = (4 + 2 + CNAME.len() + 1).div_ceil(4);
+        let end = report.len() + 4 + 4 * words;
+        report.extend([0x81, SOURCE_DESCRIPTION, 0, words as u8]);
+        report.extend(source.ssrc.to_be_bytes());
+        report.extend([1, CNAME.len() as u8]);
+        report.extend(CNAME);
+        report.resize(end, 0);
+        report
+    }
+}
+
+impl Heard {
+    fn new(packet: &Packet<'_>, clock_rate: u32, transit: u32) -> Self {
+        let first = u32::from(packet.sequence);
+        Self {
+            ssrc: packet.ssrc,
+            clock_rate,
+            first,
+            highest: first,
+            received: 0,
+            reported: (first.wrapping_sub(1), 0),
+            transit,
+            jitter_x16: 0,
+            last_sender_report: None,
+        }
+    }
+
+    fn on_packet(&mut self, sequence: u16, transit: u32) {
+        self.received = self.received.wrapping_add(1);
+        let ahead = sequence.wrapping_sub(self.highest as u16);
+        if ahead < 0x8000 {
+            self.highest = self.highest.wrapping_add(u32::from(ahead));
+        }
+        let difference = transit
+            .wrapping_sub(self.transit)
+            .cast_signed()
+            .unsigned_abs();
+        self.transit = transit;
+        let decay = (self.jitter_x16 + 8) >> 4;
+        self.jitter_x16 = self.jitter_x16.saturating_add(difference) - decay;
+    }
+
+    /// RFC 3550 §6.4.1 and §A.3.
+    fn report_block(&mut self, now: Instant) -> [u32; 6] {
+        let expected = self.highest.wrapping_sub(self.first).wrapping_add(1);
+        let lost = expected.saturating_sub(self.received).min(0x7f_ffff);
+        let (highest, received) = self.reported;
+        let expected_since = self.highest.wrapping_sub(highest);
+        let lost_since = expected_since.saturating_sub(self.received.wrapping_sub(received));
+        let fraction = (u64::from(lost_since) << 8)
+            .checked_div(u64::from(expected_since))
+            .map_or(0, |fraction| fraction.min(255) as u32);
+        self.reported = (self.highest, self.received);
+        let (last, delay) = match self.last_sender_report {
+            Some((middle, at)) => (middle, ticks(now - at, 65_536)),
+            None => (0, 0),
+        };
+        [
+            self.ssrc,
+            fraction << 24 | lost,
+            self.highest,
+            self.jitter_x16 >> 4,
+            last,
+            delay,
+        ]
+    }
+}
+
+/// A duration in ticks of a clock; wraps, as RTP's clocks do.
+fn ticks(duration: Duration, clock_rate: u32) -> u32 {
+    (duration.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
+}
+
+fn word(report: &[u8], index: usize) -> Option<u32> {
+    let bytes = report.get(index * 4..index * 4 + 4)?;
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn packet(sequence: u16, timestamp: u32) -> Packet<'static> {
+        Packet {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp,
+            ssrc: 0xabcd,
+            payload: &[],
+        }
+    }
+
+    fn reporter() -> (Reporter, Instant) {
+        let start = Instant::now();
+        (Reporter::new(WallClock::new(start), start), start)
+    }
+
+    #[test]
+    fn before_anything_is_sent_the_report_is_a_receivers() {
+        let (mut reporter, start) = reporter();
+        let report = reporter.write(start, &Source::new(1, 0));
+        assert_eq!(report[..8], [0x80, RECEIVER_REPORT, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(report[8..12], [0x81, SOURCE_DESCRIPTION, 0, 4]);
+        assert_eq!(report[16..26], *b"\x01\x08sidetone");
+        assert_eq!(report.len(), 28);
+    }
+
+    #[test]
+    fn a_sender_report_tells_what_was_sent_and_heard() {
+        let (mut reporter, start) = reporter();
+        let mut source = Source::new(1, 0);
+        source.write(0, false, 1000, &[0; 160]);
+        reporter.on_sent(start, 1000, 8000);
+        // Ten packets with one lost, perfectly paced, across the wrap of sequence numbers.
+        for n in (0..10).filter(|n| *n != 4) {
+            let sequence = 65_530_u16.wrapping_add(n);
+            let at = start + 20 * MS * u32::from(n);
+            reporter.on_received(at, &packet(sequence, 160 * u32::from(n)), 8000);
+        }
+        let now = start + 200 * MS;
+        let report = reporter.write(now, &source);
+        assert_eq!(report[..4], [0x81, SENDER_REPORT, 0, 12]);
+        assert_eq!(word(&report, 4), Some(1000 + 1600), "time goes on");
+        assert_eq!((word(&report, 5), word(&report, 6)), (Some(1), Some(160)));
+        assert_eq!(word(&report, 7), Some(0xabcd));
+        let fraction = 256 / 10;
+        assert_eq!(word(&report, 8), Some(fraction << 24 | 1));
+        assert_eq!(word(&report, 9), Some(65_539), "one wrap");
+        assert_eq!(word(&report, 10), Some(0), "no jitter");
+        // Nothing was lost since.
+        let report = reporter.write(now, &source);
+        assert_eq!(word(&report, 8), Some(1));
+    }
+
+    #[test]
+    fn the_delay_since_the_browsers_report_is_told() {
+        let (mut reporter, start) = reporter();
+        reporter.on_received(start, &packet(1, 0), 8000);
+        let mut theirs = vec![0x80, SENDER_REPORT, 0, 6];
+        for word in [0xabcd_u32, 0x1122_3344, 0x5566_7788, 0, 0, 0] {
+            theirs.extend(word.to_be_bytes());
+        }
+        assert!(reporter.handle_rtcp(start, &theirs));
+        let report = reporter.write(start + 500 * MS, &Source::new(1, 0));
+        assert_eq!(word(&report, 6), Some(0x3344_5566));
+        assert_eq!(word(&report, 7), Some(32_768), "half a second");
+    }
+
+    #[test]
+    fn broken_reports_are_told_apart() {
+        let (mut reporter, start) = reporter();
+        for broken in [&[0x80, 200, 0, 6, 1][..], &[0x80, 200], &[0, 200, 0, 0]] {
+            assert!(!reporter.handle_rtcp(start, broken), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn jitter_grows_with_uneven_arrival() {
+        let (mut reporter, start) = reporter();
+        for n in 0..50_u16 {
+            let late = if n % 2 == 0 { 0 } else { 10 };
+            let at = start + MS * (20 * u32::from(n) + late);
+            reporter.on_received(at, &packet(n, 160 * u32::from(n)), 8000);
+        }
+        let report = reporter.write(start + 1000 * MS, &Source::new(1, 0));
+        let jitter = word(&report, 5).unwrap();
+        assert!((60..=80).contains(&jitter), "10 ms are 80 ticks: {jitter}");
+    }
+}

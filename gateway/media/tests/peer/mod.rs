@@ -1,0 +1,243 @@
+//! A browser's end of a call, by an implementation that is not ours.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_OPUS, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT, MediaEngine,
+};
+use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
+use rtc::peer_connection::event::RTCPeerConnectionEvent;
+use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
+use rtc::peer_connection::sdp::RTCSessionDescription;
+use rtc::peer_connection::state::RTCPeerConnectionState;
+use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
+use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
+use rtc::rtp;
+use rtc::rtp_transceiver::RTCRtpSenderId;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RtpCodecKind,
+};
+use rtc::sansio::Protocol;
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use sidetone_media::{Leg, LegEvent, Media};
+use tokio::net::UdpSocket;
+
+pub(crate) const OPUS: u8 = 111;
+pub(crate) const PCMU: u8 = 0;
+pub(crate) const TELEPHONE_EVENT: u8 = 126;
+
+/// Nothing here takes that long; a test that waits longer has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+const SSRC: u32 = 0x5eed;
+
+/// The peer, its socket and what it has heard.
+pub(crate) struct Peer {
+    pub(crate) socket: UdpSocket,
+    connection: RTCPeerConnection,
+    sender: RTCRtpSenderId,
+    sequence: u16,
+    pub(crate) heard: Vec<rtp::Packet>,
+    pub(crate) reports: usize,
+    state: RTCPeerConnectionState,
+    pub(crate) events: Vec<LegEvent>,
+}
+
+impl Peer {
+    pub(crate) async fn new(profiles: &[SrtpProtectionProfile]) -> Self {
+        let codec = |mime: &str, clock_rate, channels, payload_type| RTCRtpCodecParameters {
+            rtp_codec: RTCRtpCodec {
+                mime_type: mime.to_owned(),
+                clock_rate,
+                channels,
+                ..RTCRtpCodec::default()
+            },
+            payload_type,
+            ..RTCRtpCodecParameters::default()
+        };
+        let opus = codec(MIME_TYPE_OPUS, 48_000, 2, OPUS);
+        let mut engine = MediaEngine::default();
+        for codec in [
+            opus.clone(),
+            codec(MIME_TYPE_PCMU, 8_000, 0, PCMU),
+            codec(MIME_TYPE_TELEPHONE_EVENT, 8_000, 0, TELEPHONE_EVENT),
+        ] {
+            engine.register_codec(codec, RtpCodecKind::Audio).unwrap();
+        }
+        let mut settings = SettingEngineBuilder::new();
+        if !profiles.is_empty() {
+            settings = settings.with_srtp_protection_profiles(profiles.to_vec());
+        }
+        let mut connection = RTCPeerConnectionBuilder::new()
+            .with_media_engine(engine)
+            .with_setting_engine(settings.build())
+            .build(Instant::now())
+            .unwrap();
+        let encoding = RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(SSRC),
+                ..RTCRtpCodingParameters::default()
+            },
+            codec: opus.rtp_codec,
+            ..RTCRtpEncodingParameters::default()
+        };
+        let name = || "microphone".to_owned();
+        let kind = RtpCodecKind::Audio;
+        let track = MediaStreamTrack::new(name(), name(), name(), kind, vec![encoding]);
+        let sender = connection.add_track(track).unwrap();
+        Self {
+            socket: UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+            connection,
+            sender,
+            sequence: 0,
+            heard: Vec::new(),
+            reports: 0,
+            state: RTCPeerConnectionState::New,
+            events: Vec::new(),
+        }
+    }
+
+    /// An offer with the peer's one candidate.
+    pub(crate) fn offer(&mut self) -> String {
+        let local = self.socket.local_addr().unwrap();
+        let candidate = CandidateHostConfig {
+            base_config: CandidateConfig {
+                network: "udp".to_owned(),
+                address: local.ip().to_string(),
+                port: local.port(),
+                component: 1,
+                ..CandidateConfig::default()
+            },
+            ..CandidateHostConfig::default()
+        }
+        .new_candidate_host()
+        .unwrap();
+        let candidate = RTCIceCandidate::from(&candidate).to_json().unwrap();
+        self.connection.add_local_candidate(candidate).unwrap();
+        let offer = self.connection.create_offer(None).unwrap();
+        let sdp = offer.sdp.clone();
+        self.connection
+            .set_local_description(Instant::now(), offer)
+            .unwrap();
+        sdp
+    }
+
+    pub(crate) fn restart_ice(&mut self) {
+        self.connection.restart_ice();
+    }
+
+    pub(crate) fn accept(&mut self, answer: &str) {
+        let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
+        self.connection
+            .set_remote_description(Instant::now(), answer)
+            .unwrap();
+    }
+
+    /// Sends one packet; sequence numbers count up by themselves.
+    pub(crate) fn send(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let packet = rtp::Packet {
+            header: rtp::Header {
+                version: 2,
+                payload_type,
+                sequence_number: self.sequence,
+                timestamp,
+                ssrc: SSRC,
+                ..rtp::Header::default()
+            },
+            payload: Bytes::copy_from_slice(payload),
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut sender = self.connection.rtp_sender(self.sender).unwrap();
+        sender.write_rtp(Instant::now(), packet).unwrap();
+    }
+
+    /// Runs the connection, collecting packets and the events of `leg`, until `done`.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub(crate) async fn run_until(
+        &mut self,
+        leg: &mut Leg,
+        what: &str,
+        done: impl Fn(&Self) -> bool,
+    ) {
+        let deadline = Instant::now() + DEADLINE;
+        let local = self.socket.local_addr().unwrap();
+        let mut buffer = [0; 2048];
+        while !done(self) {
+            self.drain().await;
+            let now = Instant::now();
+            assert!(now < deadline, "waited in vain for: {what}");
+            let wake = self.connection.poll_timeout().unwrap_or(deadline);
+            let wake = wake.min(deadline);
+            if wake <= now {
+                self.connection.handle_timeout(now).unwrap();
+                continue;
+            }
+            tokio::select! {
+                received = self.socket.recv_from(&mut buffer) => {
+                    let (length, from) = received.unwrap();
+                    self.receive(local, from, &buffer[..length]);
+                }
+                Some(event) = leg.events.recv() => self.events.push(event),
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+            while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
+                match message {
+                    RTCMessage::RtpPacket(_, packet) => self.heard.push(packet),
+                    RTCMessage::RtcpPacket(..) => self.reports += 1,
+                    _ => {}
+                }
+            }
+            while let Some(event) = self.connection.poll_event() {
+                if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
+                    self.state = state;
+                }
+            }
+        }
+        self.drain().await;
+    }
+
+    fn receive(&mut self, local_addr: SocketAddr, peer_addr: SocketAddr, datagram: &[u8]) {
+        let tagged = TaggedBytesMut {
+            now: Instant::now(),
+            transport: TransportContext {
+                local_addr,
+                peer_addr,
+                ecn: None,
+                transport_protocol: TransportProtocol::UDP,
+            },
+            message: BytesMut::from(datagram),
+        };
+        self.connection.handle_read(tagged).unwrap();
+    }
+
+    async fn drain(&mut self) {
+        while let Some(out) = self.connection.poll_write() {
+            let to = out.transport.peer_addr;
+            self.socket.send_to(&out.message, to).await.unwrap();
+        }
+    }
+
+    /// Runs until DTLS is up at both ends.
+    pub(crate) async fn connect(&mut self, leg: &mut Leg) {
+        self.run_until(leg, "the leg to connect", |peer| {
+            let up = peer.state == RTCPeerConnectionState::Connected;
+            up && peer.events.contains(&LegEvent::Connected)
+        })
+        .await;
+    }
+}
+
+/// An engine on loopback.
+pub(crate) async fn media() -> Media {
+    let config = sidetone_media::MediaConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        advertise: Vec::new(),
+    };
+    Media::start(config).await.unwrap()
+}

@@ -11,20 +11,26 @@
 //!
 //! # Layers
 //!
-//! `user_agent → session, registration → dialog → transaction → message`, each importing only
+//! `user_agent → session, registration → endpoint → dialog → transaction → message`, each importing only
 //! downwards.
 
 pub mod auth;
-pub mod dialog;
+mod dialog;
+mod endpoint;
 pub mod message;
 mod moment;
+mod registration;
+mod schedule;
+mod session;
 mod text;
 mod token;
-pub mod transaction;
+mod transaction;
 mod user_agent;
 
 pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
+pub use endpoint::{config::*, event::*};
 pub use moment::Moment;
 pub use text::Text;
 pub use token::{SeededTokens, TokenSource};
+pub use transaction::{FlowId, NoResponse, Timers};
 pub use user_agent::*;

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use super::{Body, FlowId};
+use super::config::Body;
 use crate::message::{Reason, Request, Response};
+use crate::transaction::{FlowId, NoResponse};
 use crate::{Status, Text};
 
 /// Names an account within its agent.
@@ -38,7 +39,7 @@ pub enum Event {
         event: SessionEvent,
     },
     /// A request outside of any session (REGISTER, OPTIONS, MESSAGE, …) wants
-    /// [`super::UserAgent::respond`].
+    /// [`crate::UserAgent::respond`].
     RequestReceived {
         /// To answer by.
         id: RequestId,
@@ -47,7 +48,7 @@ pub enum Event {
         /// The request.
         request: Box<Request>,
     },
-    /// The final response to a request sent by [`super::UserAgent::request`].
+    /// The final response to a request sent by [`crate::UserAgent::request`].
     RequestAnswered {
         /// Which.
         id: OutgoingId,
@@ -66,21 +67,12 @@ pub enum Event {
     },
 }
 
-/// Why no response came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoResponse {
-    /// None within 64·T1.
-    TimedOut,
-    /// The flow went down first.
-    FlowDown,
-}
-
 /// The state of an account's registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistrationState {
-    /// A REGISTER is on its way.
+    /// A REGISTER is on its way. Not told when a granted registration is merely refreshed.
     Registering,
-    /// The registrar granted it for so long from now.
+    /// The registrar granted it for so long from now; told again after each refresh.
     Registered {
         /// Time to expiry.
         expires: Duration,
@@ -131,7 +123,8 @@ pub enum SessionEvent {
         /// The body, if any.
         body: Option<Body>,
     },
-    /// Our INVITE was answered; the ACK is sent.
+    /// Our INVITE was answered; the ACK is sent. If the INVITE had no offer and `body` has one,
+    /// the ACK waits for [`crate::UserAgent::answer_offer`].
     Accepted {
         /// The 2xx.
         response: Box<Response>,
@@ -145,7 +138,10 @@ pub enum SessionEvent {
         /// The offer; `None`: we are to make one.
         body: Option<Body>,
     },
-    /// Our new offer was answered.
+    /// The peer took the offer of [`Self::Offer`] back before it was answered.
+    OfferWithdrawn,
+    /// Our new offer was answered. Also follows [`Self::Confirmed`] when the INVITE had no offer,
+    /// so that the body of [`crate::UserAgent::accept`] was one.
     OfferAnswered {
         /// The answer.
         body: Option<Body>,
@@ -196,6 +192,6 @@ pub enum EndedBy {
     WrongCredentials,
     /// The peer did not answer.
     TimedOut,
-    /// The flow went down before the session was confirmed, or stayed down.
+    /// The flow went down before the session was answered, or stayed down.
     FlowDown,
 }

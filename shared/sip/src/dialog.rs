@@ -1,0 +1,140 @@
+//! Dialogs (RFC 3261 §12): who speaks to whom, by which way, in which order.
+
+use crate::message::{CSeq, Headers};
+use crate::{Address, Method, Request, Response, Text, Uri};
+
+/// What names a dialog at one of its ends (RFC 3261 §12).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DialogId {
+    call_id: Text,
+    local_tag: Text,
+    remote_tag: Text,
+}
+
+impl DialogId {
+    fn new(call_id: &Text, local: &Address, remote: &Address) -> Self {
+        // RFC 3261 §12.1: a peer of RFC 2543 has no tag; that is an empty one.
+        let tag = |address: &Address| Text::from(address.tag().unwrap_or(""));
+        Self { call_id: call_id.detached(), local_tag: tag(local), remote_tag: tag(remote) }
+    }
+
+    /// The dialog that a received request belongs to.
+    pub(crate) fn of_received(request: &Request) -> Self {
+        let headers = &request.headers;
+        Self::new(&headers.call_id, &headers.to, &headers.from)
+    }
+}
+
+/// One end of a dialog.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    call_id: Text,
+    local: Address,
+    remote: Address,
+    remote_target: Uri,
+    route_set: Vec<Address>,
+    local_number: u32,
+    remote_number: Option<u32>,
+}
+
+/// A request came out of order: RFC 3261 §12.2.2 has it answered with 500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutOfOrder;
+
+impl Dialog {
+    /// The caller's end, made by a response to its INVITE (RFC 3261 §12.1.2).
+    pub(crate) fn of_caller(invite: &Request, response: &Response) -> Self {
+        let headers = &response.headers;
+        Self {
+            call_id: headers.call_id.detached(),
+            local: invite.headers.from.clone(),
+            remote: headers.to.clone(),
+            remote_target: target(headers).unwrap_or(&invite.uri).clone(),
+            route_set: headers.record_route.iter().rev().cloned().collect(),
+            local_number: invite.headers.cseq.number,
+            remote_number: None,
+        }
+    }
+
+    /// The callee's end, made by its response with this tag (RFC 3261 §12.1.1).
+    pub(crate) fn of_callee(invite: &Request, local_tag: &str) -> Self {
+        let headers = &invite.headers;
+        Self {
+            call_id: headers.call_id.detached(),
+            local: headers.to.clone().with_tag(local_tag),
+            remote: headers.from.clone(),
+            remote_target: target(headers).unwrap_or(&headers.from.uri).clone(),
+            route_set: headers.record_route.clone(),
+            local_number: 0,
+            remote_number: Some(headers.cseq.number),
+        }
+    }
+
+    pub(crate) fn id(&self) -> DialogId {
+        DialogId::new(&self.call_id, &self.local, &self.remote)
+    }
+
+    pub(crate) fn local_tag(&self) -> &str {
+        self.local.tag().unwrap_or("")
+    }
+
+    /// The next request of ours within the dialog.
+    pub(crate) fn request(&mut self, method: Method) -> Request {
+        let number = self.next_number();
+        self.numbered(method, number)
+    }
+
+    /// The number of our next request, also for one that is sent again with credentials.
+    pub(crate) fn next_number(&mut self) -> u32 {
+        self.local_number += 1;
+        self.local_number
+    }
+
+    /// The ACK to a 2xx to our INVITE of this number (RFC 3261 §13.2.2.4).
+    pub(crate) fn ack(&self, number: u32) -> Request {
+        self.numbered(Method::Ack, number)
+    }
+
+    fn numbered(&self, method: Method, number: u32) -> Request {
+        let cseq = CSeq { number, method: method.clone() };
+        let mut headers =
+            Headers::new(self.local.clone(), self.remote.clone(), self.call_id.clone(), cseq);
+        let mut route = self.route_set.iter();
+        // RFC 3261 §12.2.1.1: a first hop without `lr` is a strict router and wants itself in the
+        // Request-URI and the target at the end of the route.
+        let uri = match self.route_set.first() {
+            Some(first) if first.uri.as_sip().is_some_and(|uri| !uri.params.has("lr")) => {
+                route.next();
+                headers.route = route.cloned().collect();
+                headers.route.push(Address::new(self.remote_target.clone()));
+                first.uri.clone()
+            }
+            _ => {
+                headers.route = route.cloned().collect();
+                self.remote_target.clone()
+            }
+        };
+        Request { method, uri, headers, body: Vec::new() }
+    }
+
+    /// Takes the number of a received request, which is not an ACK or a CANCEL.
+    pub(crate) fn take_number(&mut self, request: &Request) -> Result<(), OutOfOrder> {
+        let number = request.headers.cseq.number;
+        if self.remote_number.is_some_and(|last| number < last) {
+            return Err(OutOfOrder);
+        }
+        self.remote_number = Some(number);
+        Ok(())
+    }
+
+    /// Follows the Contact of a target refresh (RFC 3261 §12.2).
+    pub(crate) fn refresh_target(&mut self, headers: &Headers) {
+        if let Some(uri) = target(headers) {
+            self.remote_target = uri.clone();
+        }
+    }
+}
+
+fn target(headers: &Headers) -> Option<&Uri> {
+    headers.contact.list().first().map(|contact| &contact.uri)
+}

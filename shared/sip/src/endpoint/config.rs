@@ -1,0 +1,141 @@
+//! What an agent is made of and asked for: plain values.
+
+use std::time::Duration;
+
+use super::event::AccountId;
+use crate::auth::Secret;
+use crate::message::{Address, Limits, RawHeader, Uri};
+use crate::transaction::{FlowId, Timers};
+use crate::{Method, Status, Text};
+
+/// How an agent introduces itself, and its timers.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The User-Agent (in responses: Server) header.
+    pub product: Text,
+    /// The host part of Via, such as `r4nd0m.invalid` (RFC 7118 §5).
+    pub via_host: Text,
+    /// T1, T2, T4 of RFC 3261 §17 (500 ms, 4 s, 5 s).
+    pub timers: Timers,
+    /// How often an idle flow is asked for a sign of life (RFC 5626 §3.5.1); `None`: never.
+    pub keep_alive: Option<Duration>,
+    /// How long a sign of life may take before [`super::Event::FlowSilent`].
+    pub keep_alive_patience: Duration,
+    /// Which requests outside of sessions the application answers ([`super::Event::RequestReceived`]).
+    /// The agent answers OPTIONS itself if it is not among them, and all others with 405.
+    pub accepts: Vec<Method>,
+    /// How large a message may be.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The timers of RFC 3261, a keep-alive every 25 s with 10 s of patience, and no request
+    /// outside of sessions for the application.
+    #[must_use]
+    pub fn new(product: &str, via_host: &str) -> Self {
+        Self {
+            product: product.into(),
+            via_host: via_host.into(),
+            timers: Timers::default(),
+            keep_alive: Some(Duration::from_secs(25)),
+            keep_alive_patience: Duration::from_secs(10),
+            accepts: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// An account: one address of record registered over one flow.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The flow it registers on.
+    pub flow: FlowId,
+    /// `"Alice" <sip:101@demo.local>`, without a tag.
+    pub address_of_record: Address,
+    /// The Request-URI of REGISTER, such as `sip:demo.local`.
+    pub registrar: Uri,
+    /// User name for digest, if it is not the user of the address of record.
+    pub auth_user: Option<Text>,
+    /// Password.
+    pub secret: Secret,
+    /// The Contact to register, with `+sip.instance` if it has one.
+    pub contact: Address,
+    /// The expiry to ask for, in seconds.
+    pub expires: u32,
+}
+
+/// Who speaks in a new session or request.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// An account: its flow, its address, its secret when challenged.
+    Account(AccountId),
+    /// These, and no answer to a challenge.
+    Explicit {
+        /// Where it is sent.
+        flow: FlowId,
+        /// From, without a tag.
+        from: Address,
+        /// Contact.
+        contact: Address,
+    },
+}
+
+/// A session to be set up.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Who calls.
+    pub origin: Origin,
+    /// The Request-URI.
+    pub target: Uri,
+    /// The To header, without a tag.
+    pub to: Address,
+    /// Further headers.
+    pub headers: Vec<RawHeader>,
+    /// The offer.
+    pub body: Option<Body>,
+}
+
+/// A body with its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Such as `application/sdp`.
+    pub content_type: Text,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Body {
+    /// A session description.
+    #[must_use]
+    pub fn sdp(text: &str) -> Self {
+        Self { content_type: "application/sdp".into(), bytes: text.as_bytes().to_vec() }
+    }
+}
+
+/// A request outside of any session.
+#[derive(Clone, Debug)]
+pub struct OutgoingRequest {
+    /// Who asks.
+    pub origin: Origin,
+    /// What; neither INVITE, ACK nor CANCEL.
+    pub method: Method,
+    /// The Request-URI, which is also To.
+    pub target: Uri,
+    /// Further headers.
+    pub headers: Vec<RawHeader>,
+    /// The body.
+    pub body: Option<Body>,
+}
+
+/// An answer to [`super::Event::RequestReceived`].
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// A final status.
+    pub status: Status,
+    /// Contacts to list, for REGISTER.
+    pub contacts: Vec<Address>,
+    /// Further headers.
+    pub headers: Vec<RawHeader>,
+    /// The body.
+    pub body: Option<Body>,
+}

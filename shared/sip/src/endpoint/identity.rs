@@ -1,0 +1,154 @@
+//! Accounts as those who speak, and how they answer challenges.
+
+use crate::auth::{Challenge, Credentials, Secret};
+use crate::message::{HeaderName, TypedHeader};
+use crate::transaction::FlowId;
+use crate::{Address, Request, Response, Status, Text, TokenSource};
+
+/// How often one request may be sent again for challenges: a proxy and a registrar each once
+/// with a fresh and once with a stale nonce.
+const MOST_ANSWERS: u8 = 4;
+
+/// An account as sessions and requests see it.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) flow: FlowId,
+    pub(crate) address_of_record: Address,
+    pub(crate) contact: Address,
+    user: Text,
+    secret: Secret,
+    spaces: Vec<Space>,
+}
+
+/// A protection space we hold a nonce for (RFC 3261 §22.1).
+#[derive(Debug)]
+struct Space {
+    kind: Kind,
+    challenge: Challenge,
+    /// How many requests used the nonce.
+    count: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    User,
+    Proxy,
+}
+
+impl Kind {
+    const fn credentials_name(self) -> HeaderName {
+        match self {
+            Self::User => HeaderName::Authorization,
+            Self::Proxy => HeaderName::ProxyAuthorization,
+        }
+    }
+
+    const fn challenge_name(self) -> HeaderName {
+        match self {
+            Self::User => HeaderName::WwwAuthenticate,
+            Self::Proxy => HeaderName::ProxyAuthenticate,
+        }
+    }
+}
+
+/// What a challenge leads to.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Send this.
+    Retry(Box<Request>),
+    /// The secret is wrong.
+    WrongCredentials,
+    /// There is nothing to answer with, or no way to answer.
+    NotOurs,
+}
+
+impl Identity {
+    pub(crate) fn new(
+        flow: FlowId,
+        address_of_record: Address,
+        contact: Address,
+        auth_user: Option<Text>,
+        secret: Secret,
+    ) -> Self {
+        let of_record = || address_of_record.uri.user().unwrap_or_default().as_ref().into();
+        let user = auth_user.unwrap_or_else(of_record);
+        Self { flow, address_of_record, contact, user, secret, spaces: Vec::new() }
+    }
+
+    /// Adds credentials for all nonces held (RFC 3261 §22.3), in place of those there are.
+    pub(crate) fn authorize(&mut self, request: &mut Request, tokens: &mut dyn TokenSource) {
+        request.headers.remove(&HeaderName::Authorization);
+        request.headers.remove(&HeaderName::ProxyAuthorization);
+        for space in &mut self.spaces {
+            space.count += 1;
+            let cnonce = tokens.token();
+            let credentials = Credentials::answer(
+                &space.challenge,
+                &request.method,
+                &request.uri,
+                &self.user,
+                &self.secret,
+                &cnonce,
+                space.count,
+            );
+            if let Some(credentials) = credentials {
+                let name = space.kind.credentials_name();
+                request.headers.push_raw(name, credentials.to_string());
+            }
+        }
+    }
+
+    /// `request` again, with credentials for the challenges in `response`. A secret is tried once
+    /// with a given nonce, and again only if the nonce was stale.
+    pub(crate) fn answer(
+        &mut self,
+        mut request: Request,
+        answered: u8,
+        response: &Response,
+        tokens: &mut dyn TokenSource,
+    ) -> Verdict {
+        let kind = if response.status == Status::UNAUTHORIZED { Kind::User } else { Kind::Proxy };
+        let challenges = usable_challenges(kind, response);
+        if challenges.is_empty() {
+            return Verdict::NotOurs;
+        }
+        let tried = tried_realms(kind, &request);
+        let refused = |challenge: &Challenge| {
+            answered > 0 && !challenge.stale && tried.contains(&challenge.realm)
+        };
+        if answered >= MOST_ANSWERS || challenges.iter().any(refused) {
+            // What was refused is not offered again.
+            self.spaces.retain(|s| s.kind != kind);
+            return Verdict::WrongCredentials;
+        }
+        for challenge in challenges {
+            self.spaces.retain(|s| s.kind != kind || s.challenge.realm != challenge.realm);
+            self.spaces.push(Space { kind, challenge, count: 0 });
+        }
+        self.authorize(&mut request, tokens);
+        Verdict::Retry(Box::new(request))
+    }
+}
+
+/// Per realm the first challenge with an algorithm we know (RFC 8760 §2.4).
+fn usable_challenges(kind: Kind, response: &Response) -> Vec<Challenge> {
+    let mut usable: Vec<Challenge> = Vec::new();
+    for value in response.headers.raw(&kind.challenge_name()) {
+        let Ok(challenge) = Challenge::parse(value) else { continue };
+        let answerable =
+            challenge.algorithm.is_some() && (challenge.qop_auth || !challenge.qop_present);
+        if answerable && !usable.iter().any(|c| c.realm == challenge.realm) {
+            usable.push(challenge);
+        }
+    }
+    usable
+}
+
+fn tried_realms(kind: Kind, request: &Request) -> Vec<Text> {
+    request
+        .headers
+        .raw(&kind.credentials_name())
+        .filter_map(|value| Credentials::parse(value).ok())
+        .map(|credentials| credentials.realm)
+        .collect()
+}

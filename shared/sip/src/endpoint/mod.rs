@@ -1,0 +1,297 @@
+//! What sessions and registrations stand on: the transactions, the clock of this moment, the
+//! accounts' identities, the dialogs by name and the events not yet fetched.
+
+pub(crate) mod body;
+pub(crate) mod config;
+pub(crate) mod event;
+pub(crate) mod identity;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use config::{Config, Origin};
+use event::{AccountId, Event, OutgoingId, SessionEvent, SessionId};
+use identity::{Identity, Verdict};
+
+use crate::dialog::DialogId;
+use crate::message::{Contacts, HeaderName, Headers, Host};
+use crate::schedule::Schedule;
+use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
+use crate::{
+    Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource,
+};
+
+/// Extensions this agent knows: what a Require may ask for. None yet.
+const SUPPORTED: &[&str] = &[];
+
+/// Methods within sessions, which the agent always knows.
+const SESSION_METHODS: [Method; 6] =
+    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Info];
+
+/// Whose request a client transaction carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Registration(AccountId),
+    Session(SessionId, Purpose),
+    Outgoing(OutgoingId),
+}
+
+/// What a session's request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Invite,
+    Cancel,
+    Reinvite,
+    Bye,
+    Info,
+    /// Does the peer still know this dialog?
+    Probe,
+}
+
+/// What is noted down with a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    pub(crate) owner: Owner,
+    /// How many challenges the request has answered already.
+    pub(crate) answered: u8,
+}
+
+/// A timer above the transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Alarm {
+    /// Refresh, or try again.
+    Registration(AccountId),
+    Session(SessionId, SessionAlarm),
+    /// Ask the flow for a sign of life, or give it up.
+    KeepAlive(FlowId),
+}
+
+/// A timer of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SessionAlarm {
+    /// Repeat the provisional response so that proxies keep waiting (RFC 3261 §13.3.1.1).
+    Provisional,
+    /// Repeat the 2xx (RFC 3261 §13.3.1.4).
+    Answer,
+    /// Stop waiting for the ACK.
+    AnswerDeadline,
+    /// Stop waiting for the end of a cancelled INVITE (RFC 3261 §9.1).
+    CancelDeadline,
+    /// Make the offer again after 491 (RFC 3261 §14.1).
+    OfferRetry,
+}
+
+impl SessionAlarm {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Provisional,
+        Self::Answer,
+        Self::AnswerDeadline,
+        Self::CancelDeadline,
+        Self::OfferRetry,
+    ];
+}
+
+/// Who speaks, taken from an [`Origin`].
+#[derive(Debug)]
+pub(crate) struct Speaker {
+    pub(crate) flow: FlowId,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) from: Address,
+    pub(crate) contact: Address,
+}
+
+pub(crate) struct Endpoint {
+    pub(crate) config: Config,
+    pub(crate) now: Moment,
+    pub(crate) tokens: Box<dyn TokenSource + Send>,
+    pub(crate) transactions: Transactions<Task>,
+    pub(crate) alarms: Schedule<Alarm>,
+    pub(crate) identities: BTreeMap<AccountId, Identity>,
+    pub(crate) dialogs: BTreeMap<DialogId, SessionId>,
+    events: VecDeque<Event>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
+        let via_host = match config.via_host.parse() {
+            Ok(address) => Host::V4(address),
+            Err(_) => Host::Name(config.via_host.to_ascii_lowercase().into()),
+        };
+        Self {
+            now: Moment::default(),
+            tokens,
+            transactions: Transactions::new(config.timers, via_host),
+            alarms: Schedule::new(),
+            identities: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            events: VecDeque::new(),
+            config,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn tell_session(&mut self, session: SessionId, event: SessionEvent) {
+        self.tell(Event::Session { session, event });
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Who speaks for `origin`.
+    pub(crate) fn speaker(&self, origin: Origin) -> Result<Speaker, CommandError> {
+        match origin {
+            Origin::Account(account) => {
+                let identity = self.identities.get(&account).ok_or(CommandError::Gone)?;
+                Ok(Speaker {
+                    flow: identity.flow,
+                    account: Some(account),
+                    from: identity.address_of_record.clone(),
+                    contact: Address::new(identity.contact.uri.clone()),
+                })
+            }
+            Origin::Explicit { flow, from, contact } => {
+                Ok(Speaker { flow, account: None, from, contact })
+            }
+        }
+    }
+
+    /// A new Call-ID.
+    pub(crate) fn call_id(&mut self) -> Text {
+        format!("{}{}", self.tokens.token(), self.tokens.token()).into()
+    }
+
+    /// Sends a request in a transaction of its own.
+    pub(crate) fn send(
+        &mut self,
+        flow: FlowId,
+        mut request: Request,
+        persistence: Persistence,
+        task: Task,
+    ) -> ClientId {
+        request.headers.max_forwards.get_or_insert(70);
+        if request.headers.raw(&HeaderName::UserAgent).next().is_none() {
+            request.headers.push_raw(HeaderName::UserAgent, self.config.product.clone());
+        }
+        let branch = self.tokens.token();
+        self.transactions.request(self.now, flow, request, &branch, persistence, task)
+    }
+
+    /// Answers a request.
+    pub(crate) fn respond(&mut self, server: ServerId, mut response: Response) {
+        if response.headers.raw(&HeaderName::Server).next().is_none() {
+            response.headers.push_raw(HeaderName::Server, self.config.product.clone());
+        }
+        self.transactions.respond(self.now, server, &response);
+    }
+
+    /// Answers a request with a bare status; To gets a new tag if it has none.
+    pub(crate) fn respond_status(&mut self, server: ServerId, request: &Request, status: Status) {
+        let tag = self.tokens.token();
+        self.respond(server, Response::to(request, status, Some(&tag)));
+    }
+
+    /// Answers 405 (RFC 3261 §8.2.1).
+    pub(crate) fn respond_not_allowed(&mut self, server: ServerId, request: &Request) {
+        let tag = self.tokens.token();
+        let mut response = Response::to(request, Status::METHOD_NOT_ALLOWED, Some(&tag));
+        self.list_methods(&mut response.headers);
+        self.respond(server, response);
+    }
+
+    /// Answers OPTIONS (RFC 3261 §11.2).
+    pub(crate) fn respond_options(&mut self, server: ServerId, request: &Request) {
+        let tag = self.tokens.token();
+        let mut response = Response::to(request, Status::OK, Some(&tag));
+        self.list_methods(&mut response.headers);
+        response.headers.push_raw(HeaderName::Accept, "application/sdp");
+        response.headers.push_raw(HeaderName::Supported, SUPPORTED.join(", "));
+        self.respond(server, response);
+    }
+
+    /// Answers 500 because another INVITE is being served (RFC 3261 §14.2).
+    pub(crate) fn respond_retry_later(&mut self, server: ServerId, request: &Request) {
+        let tag = self.tokens.token();
+        let mut response = Response::to(request, Status::SERVER_INTERNAL_ERROR, Some(&tag));
+        let seconds = self.tokens.bits() % 11;
+        response.headers.push_raw(HeaderName::RetryAfter, seconds.to_string());
+        self.respond(server, response);
+    }
+
+    /// Refuses what a Require asks for and is not known (RFC 3261 §8.2.2.3) and a body that is not
+    /// understood (§8.2.3). True if it was refused.
+    pub(crate) fn refuse_unsupported(
+        &mut self,
+        server: ServerId,
+        request: &Request,
+        describes_session: bool,
+    ) -> bool {
+        let unknown: Vec<&str> = request
+            .headers
+            .raw(&HeaderName::Require)
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .filter(|tag| !tag.is_empty() && !SUPPORTED.contains(tag))
+            .collect();
+        let (status, name, value) = if !unknown.is_empty() {
+            (Status::BAD_EXTENSION, HeaderName::Unsupported, unknown.join(", "))
+        } else if describes_session && !body::is_readable(request) {
+            (Status::UNSUPPORTED_MEDIA_TYPE, HeaderName::Accept, "application/sdp".to_owned())
+        } else {
+            return false;
+        };
+        let tag = self.tokens.token();
+        let mut response = Response::to(request, status, Some(&tag));
+        response.headers.push_raw(name, value);
+        self.respond(server, response);
+        true
+    }
+
+    /// Adds Allow.
+    pub(crate) fn list_methods(&self, headers: &mut Headers) {
+        let mut methods: Vec<&str> = SESSION_METHODS.iter().map(Method::as_str).collect();
+        for method in &self.config.accepts {
+            if !methods.contains(&method.as_str()) {
+                methods.push(method.as_str());
+            }
+        }
+        headers.push_raw(HeaderName::Allow, methods.join(", "));
+    }
+
+    /// The request of `client`, again, with credentials for the challenge in `response`. It still
+    /// has its old CSeq number.
+    pub(crate) fn answer_challenge(
+        &mut self,
+        account: Option<AccountId>,
+        client: ClientId,
+        answered: u8,
+        response: &Response,
+    ) -> Verdict {
+        let identity = account.and_then(|account| self.identities.get_mut(&account));
+        let request = self.transactions.request_of(client);
+        let (Some(identity), Some(request)) = (identity, request) else { return Verdict::NotOurs };
+        identity.answer(request.clone(), answered, response, self.tokens.as_mut())
+    }
+
+    pub(crate) fn start_alarm(&mut self, alarm: Alarm, after: std::time::Duration) {
+        self.alarms.start(alarm, self.now + after);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.transactions.is_idle()
+            && self.identities.is_empty()
+            && self.dialogs.is_empty()
+            && self.events.is_empty()
+    }
+}
+
+/// Sets Contact.
+pub(crate) fn contact(headers: &mut Headers, address: &Address) {
+    headers.contact = Contacts::one(address.clone());
+}
+
+pub(crate) const fn is_challenge(status: Status) -> bool {
+    matches!(status.code(), 401 | 407)
+}

@@ -1,0 +1,185 @@
+//! The caller's side until the answer (RFC 3261 §13.2, §9.1).
+
+use super::confirmed::Confirmed;
+use super::{Over, Phase, Session};
+use crate::dialog::Dialog;
+use crate::endpoint::config::Invite;
+use crate::endpoint::event::{Ended, EndedBy, SessionEvent, SessionId};
+use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Speaker, Task, body, contact};
+use crate::message::{CSeq, Headers, RawHeader};
+use crate::transaction::{ClientId, NoResponse};
+use crate::{Method, Request, Response};
+
+/// Our INVITE is on its way.
+#[derive(Debug)]
+pub(super) struct Calling {
+    pub(super) client: ClientId,
+    /// A provisional response came: now it can be cancelled (RFC 3261 §9.1).
+    is_provisional: bool,
+    /// A CANCEL was sent.
+    is_cancelled: bool,
+    /// The INVITE had an offer.
+    has_offer: bool,
+}
+
+impl Session {
+    pub(crate) fn call(
+        endpoint: &mut Endpoint,
+        id: SessionId,
+        speaker: Speaker,
+        invite: Invite,
+    ) -> Self {
+        let tag = endpoint.tokens.token();
+        let cseq = CSeq { number: 1, method: Method::Invite };
+        let call_id = endpoint.call_id();
+        let mut headers = Headers::new(speaker.from.with_tag(&tag), invite.to, call_id, cseq);
+        contact(&mut headers, &speaker.contact);
+        endpoint.list_methods(&mut headers);
+        headers.others.extend(invite.headers);
+        let mut request =
+            Request { method: Method::Invite, uri: invite.target, headers, body: Vec::new() };
+        let has_offer = invite.body.is_some();
+        if let Some(offer) = invite.body {
+            body::write(&mut request.headers, &mut request.body, offer);
+        }
+        let task = Task { owner: Owner::Session(id, Purpose::Invite), answered: 0 };
+        let persistence = crate::transaction::Persistence::Fails;
+        let client = endpoint.send(speaker.flow, request, persistence, task);
+        let calling = Calling { client, is_provisional: false, is_cancelled: false, has_offer };
+        Self {
+            id,
+            flow: speaker.flow,
+            account: speaker.account,
+            contact: speaker.contact,
+            is_caller: true,
+            phase: Phase::Calling(calling),
+            name: None,
+            tasks: 1,
+            acks: Vec::new(),
+            answer: None,
+        }
+    }
+
+    pub(super) fn on_invite_response(
+        &mut self,
+        endpoint: &mut Endpoint,
+        client: ClientId,
+        response: Response,
+    ) {
+        if response.status.is_provisional() {
+            self.on_provisional(endpoint, &response);
+        } else if response.status.is_success() {
+            self.on_answer(endpoint, client, response);
+        } else if let Phase::Calling(_) = self.phase {
+            self.over(endpoint, Over::default());
+            self.tell_ended(endpoint, Ended::refused(EndedBy::Refused, response));
+        } else {
+            self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
+        }
+    }
+
+    fn on_provisional(&mut self, endpoint: &mut Endpoint, response: &Response) {
+        match &mut self.phase {
+            Phase::Calling(calling) => {
+                calling.is_provisional = true;
+                if response.status.code() > 100 {
+                    let status = response.status;
+                    let to_tag = response.headers.to.tag().unwrap_or("").into();
+                    let body = body::read(&response.headers, &response.body);
+                    self.tell(endpoint, SessionEvent::Progress { status, to_tag, body });
+                }
+            }
+            Phase::Over(Over { cancelling: Some((calling, _)), .. }) => {
+                calling.is_provisional = true;
+                self.send_cancel(endpoint);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_answer(&mut self, endpoint: &mut Endpoint, client: ClientId, response: Response) {
+        let to_tag = response.headers.to.tag().unwrap_or("").to_owned();
+        if self.acknowledge_again(endpoint, client, &to_tag) {
+            return;
+        }
+        let Some(invite) = endpoint.transactions.request_of(client) else { return };
+        let number = invite.headers.cseq.number;
+        let mut dialog = Dialog::of_caller(invite, &response);
+        match &self.phase {
+            Phase::Calling(calling) => {
+                let has_offer = calling.has_offer;
+                self.take_name(endpoint, &dialog);
+                let body = body::read(&response.headers, &response.body);
+                let ack = dialog.ack(number);
+                let mut confirmed = Confirmed::new(dialog);
+                if has_offer || body.is_none() {
+                    self.acknowledge(endpoint, client, &to_tag, ack);
+                } else {
+                    confirmed.hold_ack(client, &to_tag, ack);
+                }
+                self.phase = Phase::Confirmed(Box::new(confirmed));
+                let response = Box::new(response);
+                self.tell(endpoint, SessionEvent::Accepted { response, body });
+            }
+            Phase::Confirmed(confirmed) if confirmed.holds_ack(&to_tag) => {}
+            // RFC 3261 §13.2.2.4: another fork answered, too, or the answer crossed our CANCEL.
+            Phase::Confirmed(_) | Phase::Over(_) | Phase::Ringing(_) => {
+                let ack = dialog.ack(number);
+                self.acknowledge(endpoint, client, &to_tag, ack);
+                let headers = match &mut self.phase {
+                    Phase::Over(Over { cancelling: Some((_, headers)), .. }) => headers.clone(),
+                    _ => Vec::new(),
+                };
+                self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
+                self.say_bye(endpoint, &mut dialog, headers);
+            }
+        }
+    }
+
+    pub(super) fn on_invite_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
+        if let Phase::Calling(_) = self.phase {
+            let by = match why {
+                NoResponse::TimedOut => EndedBy::TimedOut,
+                NoResponse::FlowDown => EndedBy::FlowDown,
+            };
+            // If the flow comes back in time, the callee need not go on ringing.
+            self.cancel(endpoint, Vec::new());
+            self.tell_ended(endpoint, Ended::by(by));
+        }
+        self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
+    }
+
+    /// Gives up the INVITE: with a CANCEL as soon as there is a provisional response.
+    pub(super) fn cancel(&mut self, endpoint: &mut Endpoint, headers: Vec<RawHeader>) {
+        if let Phase::Calling(calling) = self.over(endpoint, Over::default())
+            && let Phase::Over(over) = &mut self.phase
+        {
+            over.cancelling = Some((calling, headers));
+            self.send_cancel(endpoint);
+        }
+    }
+
+    fn send_cancel(&mut self, endpoint: &mut Endpoint) {
+        let Phase::Over(Over { cancelling: Some((calling, headers)), .. }) = &mut self.phase else {
+            return;
+        };
+        if !calling.is_provisional || calling.is_cancelled {
+            return;
+        }
+        calling.is_cancelled = true;
+        let task = Task { owner: Owner::Session(self.id, Purpose::Cancel), answered: 0 };
+        let now = endpoint.now;
+        if endpoint.transactions.cancel(now, calling.client, headers.clone(), task).is_some() {
+            self.tasks += 1;
+            let patience = endpoint.config.timers.patience();
+            self.start_alarm(endpoint, SessionAlarm::CancelDeadline, patience);
+        }
+    }
+
+    /// RFC 3261 §9.1: a cancelled INVITE that is not answered within 64·T1 is given up.
+    pub(super) fn on_cancel_deadline(&mut self, endpoint: &mut Endpoint) {
+        if let Phase::Over(Over { cancelling: Some((calling, _)), .. }) = &self.phase {
+            endpoint.transactions.abandon(calling.client);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The callee's side until the answer (RFC 3261 §13.3, §9.2).
+
+use std::time::Duration;
+
+use super::confirmed::Confirmed;
+use super::{Command, Over, Phase, Session};
+use crate::dialog::Dialog;
+use crate::endpoint::config::Body;
+use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId};
+use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Task, body, contact};
+use crate::message::RawHeader;
+use crate::transaction::{FlowId, ServerId};
+use crate::{Address, CommandError, Method, Request, Response, Status};
+
+/// RFC 3261 §13.3.1.1.
+const PROVISIONAL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The peer's INVITE waits for the user.
+#[derive(Debug)]
+pub(super) struct Ringing {
+    server: ServerId,
+    invite: Request,
+    pub(super) dialog: Dialog,
+    /// The last provisional response above 100.
+    progress: Option<Response>,
+}
+
+impl Session {
+    pub(crate) fn ring(
+        endpoint: &mut Endpoint,
+        id: SessionId,
+        server: ServerId,
+        flow: FlowId,
+        account: Option<AccountId>,
+        invite: Request,
+    ) -> Self {
+        let of_account = account.and_then(|account| endpoint.identities.get(&account));
+        // A server has no address of its own in a call: it is reached as the one who was called.
+        let contact = of_account.map_or_else(|| invite.uri.clone(), |i| i.contact.uri.clone());
+        let tag = endpoint.tokens.token();
+        let dialog = Dialog::of_callee(&invite, &tag);
+        let task = Task { owner: Owner::Session(id, Purpose::Invite), answered: 0 };
+        endpoint.transactions.note(server, task);
+        let request = Box::new(invite.clone());
+        let ringing = Ringing { server, invite, dialog: dialog.clone(), progress: None };
+        let mut session = Self {
+            id,
+            flow,
+            account,
+            contact: Address::new(contact),
+            is_caller: false,
+            phase: Phase::Ringing(Box::new(ringing)),
+            name: None,
+            tasks: 0,
+            acks: Vec::new(),
+            answer: None,
+        };
+        session.take_name(endpoint, &dialog);
+        session.tell(endpoint, SessionEvent::Incoming { flow, request });
+        session
+    }
+
+    pub(crate) fn progress(
+        &mut self,
+        endpoint: &mut Endpoint,
+        status: Status,
+        body: Option<Body>,
+    ) -> Command {
+        let ringing = match &mut self.phase {
+            Phase::Ringing(ringing) => ringing,
+            Phase::Over(_) => return Err(CommandError::Gone),
+            Phase::Calling(_) | Phase::Confirmed(_) => return Err(CommandError::WrongState),
+        };
+        if !status.is_provisional() || status == Status::TRYING {
+            return Err(CommandError::WrongState);
+        }
+        let mut response = ringing.response(status);
+        contact(&mut response.headers, &self.contact);
+        if let Some(body) = body {
+            body::write(&mut response.headers, &mut response.body, body);
+        }
+        ringing.progress = Some(response.clone());
+        let server = ringing.server;
+        endpoint.respond(server, response);
+        self.start_alarm(endpoint, SessionAlarm::Provisional, PROVISIONAL_INTERVAL);
+        Ok(())
+    }
+
+    pub(super) fn repeat_provisional(&mut self, endpoint: &mut Endpoint) {
+        if let Phase::Ringing(ringing) = &self.phase
+            && let Some(response) = &ringing.progress
+        {
+            endpoint.respond(ringing.server, response.clone());
+            self.start_alarm(endpoint, SessionAlarm::Provisional, PROVISIONAL_INTERVAL);
+        }
+    }
+
+    pub(crate) fn accept(&mut self, endpoint: &mut Endpoint, answer: Body) -> Command {
+        let ringing = match &self.phase {
+            Phase::Ringing(ringing) => ringing,
+            Phase::Over(_) => return Err(CommandError::Gone),
+            Phase::Calling(_) | Phase::Confirmed(_) => return Err(CommandError::WrongState),
+        };
+        self.stop_alarm(endpoint, SessionAlarm::Provisional);
+        let (server, response) = (ringing.server, ringing.response(Status::OK));
+        let makes_offer = ringing.invite.body.is_empty();
+        let confirmed = Confirmed::new(ringing.dialog.clone());
+        self.phase = Phase::Confirmed(Box::new(confirmed));
+        self.send_answer(endpoint, server, response, answer, makes_offer, true);
+        Ok(())
+    }
+
+    pub(crate) fn reject(
+        &mut self,
+        endpoint: &mut Endpoint,
+        status: Status,
+        headers: Vec<RawHeader>,
+    ) -> Command {
+        match self.phase {
+            Phase::Ringing(_) if status.code() >= 300 => {}
+            Phase::Over(_) => return Err(CommandError::Gone),
+            _ => return Err(CommandError::WrongState),
+        }
+        self.refuse(endpoint, status, headers);
+        let status = Some(status);
+        self.tell_ended(endpoint, Ended { status, ..Ended::by(EndedBy::Local) });
+        Ok(())
+    }
+
+    /// Answers the INVITE with a refusal.
+    pub(super) fn refuse(
+        &mut self,
+        endpoint: &mut Endpoint,
+        status: Status,
+        headers: Vec<RawHeader>,
+    ) {
+        if let Phase::Ringing(ringing) = self.over(endpoint, Over::default()) {
+            let mut response = ringing.response(status);
+            response.headers.others.extend(headers);
+            endpoint.respond(ringing.server, response);
+        }
+    }
+
+    /// A CANCEL for an INVITE of this dialog, to which `server` belongs (RFC 3261 §9.2).
+    pub(crate) fn on_cancel(&mut self, endpoint: &mut Endpoint, server: ServerId, cancel: &Request) {
+        let tag = match &self.phase {
+            Phase::Ringing(ringing) => ringing.dialog.local_tag(),
+            Phase::Confirmed(confirmed) => confirmed.dialog.local_tag(),
+            Phase::Calling(_) | Phase::Over(_) => "",
+        };
+        let tag = if tag.is_empty() { endpoint.tokens.token() } else { tag.to_owned() };
+        endpoint.respond(server, Response::to(cancel, Status::OK, Some(&tag)));
+        match &self.phase {
+            Phase::Ringing(_) => {
+                self.refuse(endpoint, Status::REQUEST_TERMINATED, Vec::new());
+                self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteCancel, cancel));
+            }
+            Phase::Confirmed(_) => self.withdraw_offer(endpoint),
+            Phase::Calling(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// A request in the early dialog that our provisional response made.
+    pub(super) fn on_early_request(
+        &mut self,
+        endpoint: &mut Endpoint,
+        server: ServerId,
+        request: &Request,
+    ) {
+        match request.method {
+            // RFC 3261 §15.1.2.
+            Method::Bye => {
+                endpoint.respond_status(server, request, Status::OK);
+                self.refuse(endpoint, Status::REQUEST_TERMINATED, Vec::new());
+                self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteBye, request));
+            }
+            Method::Invite => endpoint.respond_retry_later(server, request),
+            Method::Options => endpoint.respond_options(server, request),
+            Method::Info => {
+                endpoint.respond_status(server, request, Status::OK);
+                let body = body::read(&request.headers, &request.body);
+                self.tell(endpoint, SessionEvent::Info { body });
+            }
+            _ => endpoint.respond_not_allowed(server, request),
+        }
+    }
+}
+
+impl Ringing {
+    fn response(&self, status: Status) -> Response {
+        Response::to(&self.invite, status, Some(self.dialog.local_tag()))
+    }
+}

@@ -15,7 +15,11 @@ impl DialogId {
     fn new(call_id: &Text, local: &Address, remote: &Address) -> Self {
         // RFC 3261 §12.1: a peer of RFC 2543 has no tag; that is an empty one.
         let tag = |address: &Address| Text::from(address.tag().unwrap_or(""));
-        Self { call_id: call_id.detached(), local_tag: tag(local), remote_tag: tag(remote) }
+        Self {
+            call_id: call_id.detached(),
+            local_tag: tag(local),
+            remote_tag: tag(remote),
+        }
     }
 
     /// The dialog that a received request belongs to.
@@ -96,9 +100,16 @@ impl Dialog {
     }
 
     fn numbered(&self, method: Method, number: u32) -> Request {
-        let cseq = CSeq { number, method: method.clone() };
-        let mut headers =
-            Headers::new(self.local.clone(), self.remote.clone(), self.call_id.clone(), cseq);
+        let cseq = CSeq {
+            number,
+            method: method.clone(),
+        };
+        let mut headers = Headers::new(
+            self.local.clone(),
+            self.remote.clone(),
+            self.call_id.clone(),
+            cseq,
+        );
         let mut route = self.route_set.iter();
         // RFC 3261 §12.2.1.1: a first hop without `lr` is a strict router and wants itself in the
         // Request-URI and the target at the end of the route.
@@ -114,7 +125,12 @@ impl Dialog {
                 self.remote_target.clone()
             }
         };
-        Request { method, uri, headers, body: Vec::new() }
+        Request {
+            method,
+            uri,
+            headers,
+            body: Vec::new(),
+        }
     }
 
     /// Takes the number of a received request, which is not an ACK or a CANCEL.

@@ -27,8 +27,8 @@ mod token;
 mod transaction;
 mod user_agent;
 
-pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use endpoint::{config::*, event::*};
+pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use moment::Moment;
 pub use text::Text;
 pub use token::{SeededTokens, TokenSource};

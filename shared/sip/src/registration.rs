@@ -123,7 +123,10 @@ impl Registration {
     }
 
     fn send(&mut self, endpoint: &mut Endpoint, expires: u32) -> ClientId {
-        let cseq = CSeq { number: self.next_number(), method: Method::Register };
+        let cseq = CSeq {
+            number: self.next_number(),
+            method: Method::Register,
+        };
         let from = self.address_of_record.clone().with_tag(&self.from_tag);
         let to = self.address_of_record.clone();
         let mut headers = Headers::new(from, to, self.call_id.clone(), cseq);
@@ -131,7 +134,12 @@ impl Registration {
         headers.push(&Expires(expires));
         endpoint.list_methods(&mut headers);
         let uri = self.registrar.clone();
-        let mut request = Request { method: Method::Register, uri, headers, body: Vec::new() };
+        let mut request = Request {
+            method: Method::Register,
+            uri,
+            headers,
+            body: Vec::new(),
+        };
         if let Some(identity) = endpoint.identities.get_mut(&self.id) {
             identity.authorize(&mut request, endpoint.tokens.as_mut());
         }
@@ -139,7 +147,10 @@ impl Registration {
     }
 
     fn transmit(&mut self, endpoint: &mut Endpoint, request: Request, answered: u8) -> ClientId {
-        let task = Task { owner: Owner::Registration(self.id), answered };
+        let task = Task {
+            owner: Owner::Registration(self.id),
+            answered,
+        };
         endpoint.send(self.flow, request, Persistence::Fails, task)
     }
 
@@ -224,9 +235,21 @@ impl Registration {
     /// RFC 3261 §10.2.4: what our Contact in the response says, else its Expires, else what we
     /// asked for.
     fn granted_expiry(&self, response: &Response) -> u32 {
-        let ours = response.headers.contact.list().iter().find(|c| c.uri == self.contact.uri);
+        let ours = response
+            .headers
+            .contact
+            .list()
+            .iter()
+            .find(|c| c.uri == self.contact.uri);
         let of_contact = ours.and_then(|c| c.params.value("expires")?.parse().ok());
-        let of_header = || response.headers.typed::<Expires>().ok().flatten().map(|e| e.0);
+        let of_header = || {
+            response
+                .headers
+                .typed::<Expires>()
+                .ok()
+                .flatten()
+                .map(|e| e.0)
+        };
         of_contact.or_else(of_header).unwrap_or(self.expires)
     }
 
@@ -274,16 +297,24 @@ impl Registration {
 
     /// Half to all of the doubled wait, so that phones do not come back all at once.
     fn back_off(&self, endpoint: &mut Endpoint) -> Duration {
-        let longest = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY);
+        let longest = FIRST_RETRY
+            .saturating_mul(1 << self.failures.min(16))
+            .min(LONGEST_RETRY);
         let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(millis / 2 + endpoint.tokens.bits() % (millis / 2 + 1))
     }
 
     fn tell(&self, endpoint: &mut Endpoint, state: RegistrationState) {
-        endpoint.tell(Event::Registration { account: self.id, state });
+        endpoint.tell(Event::Registration {
+            account: self.id,
+            state,
+        });
     }
 }
 
 fn refused(response: &Response) -> RegistrationFailure {
-    RegistrationFailure::Refused { status: response.status, reason: response.reason.detached() }
+    RegistrationFailure::Refused {
+        status: response.status,
+        reason: response.reason.detached(),
+    }
 }

@@ -13,7 +13,10 @@ pub(crate) struct Schedule<K> {
 
 impl<K: Copy + Ord> Schedule<K> {
     pub(crate) const fn new() -> Self {
-        Self { moments: BTreeMap::new(), queue: BTreeSet::new() }
+        Self {
+            moments: BTreeMap::new(),
+            queue: BTreeSet::new(),
+        }
     }
 
     /// Starts `key`, or moves it if it runs.
@@ -42,6 +45,11 @@ impl<K: Copy + Ord> Schedule<K> {
         }
         self.stop(key);
         Some(key)
+    }
+
+    /// What runs.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &K> {
+        self.moments.keys()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -11,9 +11,16 @@ pub(crate) fn read(headers: &Headers, bytes: &[u8]) -> Option<Body> {
     }
     let content_type = match headers.typed::<ContentType>() {
         Ok(Some(ContentType { media_type, params })) if params.is_empty() => media_type,
-        _ => headers.raw(&HeaderName::ContentType).next().cloned().unwrap_or_default(),
+        _ => headers
+            .raw(&HeaderName::ContentType)
+            .next()
+            .cloned()
+            .unwrap_or_default(),
     };
-    Some(Body { content_type, bytes: bytes.to_vec() })
+    Some(Body {
+        content_type,
+        bytes: bytes.to_vec(),
+    })
 }
 
 /// Gives a message its body.

@@ -66,6 +66,7 @@ pub struct Account {
 
 /// Who speaks in a new session or request.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "made once per call and moved at most twice")]
 pub enum Origin {
     /// An account: its flow, its address, its secret when challenged.
     Account(AccountId),
@@ -108,7 +109,10 @@ impl Body {
     /// A session description.
     #[must_use]
     pub fn sdp(text: &str) -> Self {
-        Self { content_type: "application/sdp".into(), bytes: text.as_bytes().to_vec() }
+        Self {
+            content_type: "application/sdp".into(),
+            bytes: text.as_bytes().to_vec(),
+        }
     }
 }
 

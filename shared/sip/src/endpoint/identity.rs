@@ -1,7 +1,7 @@
 //! Accounts as those who speak, and how they answer challenges.
 
-use crate::auth::{Challenge, Credentials, Secret};
-use crate::message::{HeaderName, TypedHeader};
+use crate::auth::{self, Challenge, Secret};
+use crate::message::HeaderName;
 use crate::transaction::FlowId;
 use crate::{Address, Request, Response, Status, Text, TokenSource};
 
@@ -70,24 +70,39 @@ impl Identity {
         auth_user: Option<Text>,
         secret: Secret,
     ) -> Self {
-        let of_record = || address_of_record.uri.user().unwrap_or_default().as_ref().into();
+        let of_record = || {
+            address_of_record
+                .uri
+                .user()
+                .unwrap_or_default()
+                .as_ref()
+                .into()
+        };
         let user = auth_user.unwrap_or_else(of_record);
-        Self { flow, address_of_record, contact, user, secret, spaces: Vec::new() }
+        Self {
+            flow,
+            address_of_record,
+            contact,
+            user,
+            secret,
+            spaces: Vec::new(),
+        }
     }
 
     /// Adds credentials for all nonces held (RFC 3261 §22.3), in place of those there are.
     pub(crate) fn authorize(&mut self, request: &mut Request, tokens: &mut dyn TokenSource) {
         request.headers.remove(&HeaderName::Authorization);
         request.headers.remove(&HeaderName::ProxyAuthorization);
+        let digest_uri = request.uri.to_string();
         for space in &mut self.spaces {
             space.count += 1;
             let cnonce = tokens.token();
-            let credentials = Credentials::answer(
+            let credentials = auth::answer(
                 &space.challenge,
-                &request.method,
-                &request.uri,
                 &self.user,
                 &self.secret,
+                &request.method,
+                &digest_uri,
                 &cnonce,
                 space.count,
             );
@@ -107,7 +122,11 @@ impl Identity {
         response: &Response,
         tokens: &mut dyn TokenSource,
     ) -> Verdict {
-        let kind = if response.status == Status::UNAUTHORIZED { Kind::User } else { Kind::Proxy };
+        let kind = if response.status == Status::UNAUTHORIZED {
+            Kind::User
+        } else {
+            Kind::Proxy
+        };
         let challenges = usable_challenges(kind, response);
         if challenges.is_empty() {
             return Verdict::NotOurs;
@@ -122,33 +141,39 @@ impl Identity {
             return Verdict::WrongCredentials;
         }
         for challenge in challenges {
-            self.spaces.retain(|s| s.kind != kind || s.challenge.realm != challenge.realm);
-            self.spaces.push(Space { kind, challenge, count: 0 });
+            self.spaces
+                .retain(|s| s.kind != kind || s.challenge.realm != challenge.realm);
+            self.spaces.push(Space {
+                kind,
+                challenge,
+                count: 0,
+            });
         }
         self.authorize(&mut request, tokens);
         Verdict::Retry(Box::new(request))
     }
 }
 
-/// Per realm the first challenge with an algorithm we know (RFC 8760 §2.4).
+/// Per realm the challenge to answer (RFC 8760 §2.4).
 fn usable_challenges(kind: Kind, response: &Response) -> Vec<Challenge> {
+    let all = auth::challenges(&response.headers, &kind.challenge_name());
     let mut usable: Vec<Challenge> = Vec::new();
-    for value in response.headers.raw(&kind.challenge_name()) {
-        let Ok(challenge) = Challenge::parse(value) else { continue };
-        let answerable =
-            challenge.algorithm.is_some() && (challenge.qop_auth || !challenge.qop_present);
-        if answerable && !usable.iter().any(|c| c.realm == challenge.realm) {
-            usable.push(challenge);
+    for challenge in &all {
+        if !usable.iter().any(|c| c.realm == challenge.realm) {
+            let same: Vec<_> = all
+                .iter()
+                .filter(|c| c.realm == challenge.realm)
+                .cloned()
+                .collect();
+            usable.extend(auth::strongest(&same).cloned());
         }
     }
     usable
 }
 
 fn tried_realms(kind: Kind, request: &Request) -> Vec<Text> {
-    request
-        .headers
-        .raw(&kind.credentials_name())
-        .filter_map(|value| Credentials::parse(value).ok())
+    auth::credentials(&request.headers, &kind.credentials_name())
+        .into_iter()
         .map(|credentials| credentials.realm)
         .collect()
 }

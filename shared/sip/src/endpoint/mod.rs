@@ -16,16 +16,20 @@ use crate::dialog::DialogId;
 use crate::message::{Contacts, HeaderName, Headers, Host};
 use crate::schedule::Schedule;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
-use crate::{
-    Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource,
-};
+use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
 
 /// Extensions this agent knows: what a Require may ask for. None yet.
 const SUPPORTED: &[&str] = &[];
 
 /// Methods within sessions, which the agent always knows.
-const SESSION_METHODS: [Method; 6] =
-    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Info];
+const SESSION_METHODS: [Method; 6] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Options,
+    Method::Info,
+];
 
 /// Whose request a client transaction carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,9 +156,16 @@ impl Endpoint {
                     contact: Address::new(identity.contact.uri.clone()),
                 })
             }
-            Origin::Explicit { flow, from, contact } => {
-                Ok(Speaker { flow, account: None, from, contact })
-            }
+            Origin::Explicit {
+                flow,
+                from,
+                contact,
+            } => Ok(Speaker {
+                flow,
+                account: None,
+                from,
+                contact,
+            }),
         }
     }
 
@@ -173,16 +184,21 @@ impl Endpoint {
     ) -> ClientId {
         request.headers.max_forwards.get_or_insert(70);
         if request.headers.raw(&HeaderName::UserAgent).next().is_none() {
-            request.headers.push_raw(HeaderName::UserAgent, self.config.product.clone());
+            request
+                .headers
+                .push_raw(HeaderName::UserAgent, self.config.product.clone());
         }
         let branch = self.tokens.token();
-        self.transactions.request(self.now, flow, request, &branch, persistence, task)
+        self.transactions
+            .request(self.now, flow, request, &branch, persistence, task)
     }
 
     /// Answers a request.
     pub(crate) fn respond(&mut self, server: ServerId, mut response: Response) {
         if response.headers.raw(&HeaderName::Server).next().is_none() {
-            response.headers.push_raw(HeaderName::Server, self.config.product.clone());
+            response
+                .headers
+                .push_raw(HeaderName::Server, self.config.product.clone());
         }
         self.transactions.respond(self.now, server, &response);
     }
@@ -206,8 +222,12 @@ impl Endpoint {
         let tag = self.tokens.token();
         let mut response = Response::to(request, Status::OK, Some(&tag));
         self.list_methods(&mut response.headers);
-        response.headers.push_raw(HeaderName::Accept, "application/sdp");
-        response.headers.push_raw(HeaderName::Supported, SUPPORTED.join(", "));
+        response
+            .headers
+            .push_raw(HeaderName::Accept, "application/sdp");
+        response
+            .headers
+            .push_raw(HeaderName::Supported, SUPPORTED.join(", "));
         self.respond(server, response);
     }
 
@@ -216,7 +236,9 @@ impl Endpoint {
         let tag = self.tokens.token();
         let mut response = Response::to(request, Status::SERVER_INTERNAL_ERROR, Some(&tag));
         let seconds = self.tokens.bits() % 11;
-        response.headers.push_raw(HeaderName::RetryAfter, seconds.to_string());
+        response
+            .headers
+            .push_raw(HeaderName::RetryAfter, seconds.to_string());
         self.respond(server, response);
     }
 
@@ -236,9 +258,17 @@ impl Endpoint {
             .filter(|tag| !tag.is_empty() && !SUPPORTED.contains(tag))
             .collect();
         let (status, name, value) = if !unknown.is_empty() {
-            (Status::BAD_EXTENSION, HeaderName::Unsupported, unknown.join(", "))
+            (
+                Status::BAD_EXTENSION,
+                HeaderName::Unsupported,
+                unknown.join(", "),
+            )
         } else if describes_session && !body::is_readable(request) {
-            (Status::UNSUPPORTED_MEDIA_TYPE, HeaderName::Accept, "application/sdp".to_owned())
+            (
+                Status::UNSUPPORTED_MEDIA_TYPE,
+                HeaderName::Accept,
+                "application/sdp".to_owned(),
+            )
         } else {
             return false;
         };
@@ -271,7 +301,9 @@ impl Endpoint {
     ) -> Verdict {
         let identity = account.and_then(|account| self.identities.get_mut(&account));
         let request = self.transactions.request_of(client);
-        let (Some(identity), Some(request)) = (identity, request) else { return Verdict::NotOurs };
+        let (Some(identity), Some(request)) = (identity, request) else {
+            return Verdict::NotOurs;
+        };
         identity.answer(request.clone(), answered, response, self.tokens.as_mut())
     }
 

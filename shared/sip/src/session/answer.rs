@@ -38,7 +38,13 @@ impl Session {
         let number = response.headers.cseq.number;
         let interval = endpoint.config.timers.t1;
         endpoint.respond(server, response);
-        self.answer = Some(Unacknowledged { server, number, interval, makes_offer, sets_up });
+        self.answer = Some(Unacknowledged {
+            server,
+            number,
+            interval,
+            makes_offer,
+            sets_up,
+        });
         self.start_alarm(endpoint, SessionAlarm::Answer, interval);
         let patience = endpoint.config.timers.patience();
         self.start_alarm(endpoint, SessionAlarm::AnswerDeadline, patience);
@@ -50,7 +56,9 @@ impl Session {
     }
 
     pub(super) fn repeat_answer(&mut self, endpoint: &mut Endpoint) {
-        let Some(answer) = &mut self.answer else { return };
+        let Some(answer) = &mut self.answer else {
+            return;
+        };
         endpoint.transactions.repeat_success(answer.server);
         answer.interval = (answer.interval * 2).min(endpoint.config.timers.t2);
         let interval = answer.interval;
@@ -64,10 +72,16 @@ impl Session {
     }
 
     pub(crate) fn on_ack(&mut self, endpoint: &mut Endpoint, ack: &Request) {
-        if self.answer.as_ref().is_none_or(|answer| answer.number != ack.headers.cseq.number) {
+        if self
+            .answer
+            .as_ref()
+            .is_none_or(|answer| answer.number != ack.headers.cseq.number)
+        {
             return;
         }
-        let Some(answer) = self.stop_answer(endpoint) else { return };
+        let Some(answer) = self.stop_answer(endpoint) else {
+            return;
+        };
         if let Phase::Over(_) = self.phase {
             self.say_farewell(endpoint);
             return;
@@ -94,11 +108,17 @@ impl Session {
     }
 
     fn say_farewell(&mut self, endpoint: &mut Endpoint) {
-        let Phase::Over(Over { farewell, dialog, .. }) = &mut self.phase else { return };
-        if let Some((mut speaking, headers)) = farewell.take() {
+        let Phase::Over(Over {
+            farewell, dialog, ..
+        }) = &mut self.phase
+        else {
+            return;
+        };
+        if let Some(waiting) = farewell.take() {
+            let (mut speaking, headers) = *waiting;
             let mut bye = speaking.request(crate::Method::Bye);
             bye.headers.others.extend(headers);
-            *dialog = Some(speaking);
+            *dialog = Some(Box::new(speaking));
             self.send(endpoint, bye, crate::endpoint::Purpose::Bye, 0);
         }
     }

@@ -30,22 +30,37 @@ impl Session {
         invite: Invite,
     ) -> Self {
         let tag = endpoint.tokens.token();
-        let cseq = CSeq { number: 1, method: Method::Invite };
+        let cseq = CSeq {
+            number: 1,
+            method: Method::Invite,
+        };
         let call_id = endpoint.call_id();
         let mut headers = Headers::new(speaker.from.with_tag(&tag), invite.to, call_id, cseq);
         contact(&mut headers, &speaker.contact);
         endpoint.list_methods(&mut headers);
         headers.others.extend(invite.headers);
-        let mut request =
-            Request { method: Method::Invite, uri: invite.target, headers, body: Vec::new() };
+        let mut request = Request {
+            method: Method::Invite,
+            uri: invite.target,
+            headers,
+            body: Vec::new(),
+        };
         let has_offer = invite.body.is_some();
         if let Some(offer) = invite.body {
             body::write(&mut request.headers, &mut request.body, offer);
         }
-        let task = Task { owner: Owner::Session(id, Purpose::Invite), answered: 0 };
+        let task = Task {
+            owner: Owner::Session(id, Purpose::Invite),
+            answered: 0,
+        };
         let persistence = crate::transaction::Persistence::Fails;
         let client = endpoint.send(speaker.flow, request, persistence, task);
-        let calling = Calling { client, is_provisional: false, is_cancelled: false, has_offer };
+        let calling = Calling {
+            client,
+            is_provisional: false,
+            is_cancelled: false,
+            has_offer,
+        };
         Self {
             id,
             flow: speaker.flow,
@@ -86,10 +101,20 @@ impl Session {
                     let status = response.status;
                     let to_tag = response.headers.to.tag().unwrap_or("").into();
                     let body = body::read(&response.headers, &response.body);
-                    self.tell(endpoint, SessionEvent::Progress { status, to_tag, body });
+                    self.tell(
+                        endpoint,
+                        SessionEvent::Progress {
+                            status,
+                            to_tag,
+                            body,
+                        },
+                    );
                 }
             }
-            Phase::Over(Over { cancelling: Some((calling, _)), .. }) => {
+            Phase::Over(Over {
+                cancelling: Some((calling, _)),
+                ..
+            }) => {
                 calling.is_provisional = true;
                 self.send_cancel(endpoint);
             }
@@ -102,7 +127,9 @@ impl Session {
         if self.acknowledge_again(endpoint, client, &to_tag) {
             return;
         }
-        let Some(invite) = endpoint.transactions.request_of(client) else { return };
+        let Some(invite) = endpoint.transactions.request_of(client) else {
+            return;
+        };
         let number = invite.headers.cseq.number;
         let mut dialog = Dialog::of_caller(invite, &response);
         match &self.phase {
@@ -127,7 +154,10 @@ impl Session {
                 let ack = dialog.ack(number);
                 self.acknowledge(endpoint, client, &to_tag, ack);
                 let headers = match &mut self.phase {
-                    Phase::Over(Over { cancelling: Some((_, headers)), .. }) => headers.clone(),
+                    Phase::Over(Over {
+                        cancelling: Some((_, headers)),
+                        ..
+                    }) => headers.clone(),
                     _ => Vec::new(),
                 };
                 self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
@@ -160,16 +190,27 @@ impl Session {
     }
 
     fn send_cancel(&mut self, endpoint: &mut Endpoint) {
-        let Phase::Over(Over { cancelling: Some((calling, headers)), .. }) = &mut self.phase else {
+        let Phase::Over(Over {
+            cancelling: Some((calling, headers)),
+            ..
+        }) = &mut self.phase
+        else {
             return;
         };
         if !calling.is_provisional || calling.is_cancelled {
             return;
         }
         calling.is_cancelled = true;
-        let task = Task { owner: Owner::Session(self.id, Purpose::Cancel), answered: 0 };
+        let task = Task {
+            owner: Owner::Session(self.id, Purpose::Cancel),
+            answered: 0,
+        };
         let now = endpoint.now;
-        if endpoint.transactions.cancel(now, calling.client, headers.clone(), task).is_some() {
+        if endpoint
+            .transactions
+            .cancel(now, calling.client, headers.clone(), task)
+            .is_some()
+        {
             self.tasks += 1;
             let patience = endpoint.config.timers.patience();
             self.start_alarm(endpoint, SessionAlarm::CancelDeadline, patience);
@@ -178,7 +219,11 @@ impl Session {
 
     /// RFC 3261 §9.1: a cancelled INVITE that is not answered within 64·T1 is given up.
     pub(super) fn on_cancel_deadline(&mut self, endpoint: &mut Endpoint) {
-        if let Phase::Over(Over { cancelling: Some((calling, _)), .. }) = &self.phase {
+        if let Phase::Over(Over {
+            cancelling: Some((calling, _)),
+            ..
+        }) = &self.phase
+        {
             endpoint.transactions.abandon(calling.client);
         }
     }

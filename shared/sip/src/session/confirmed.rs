@@ -28,9 +28,14 @@ pub(super) struct Confirmed {
 enum LocalOffer {
     None,
     /// In a re-INVITE that is not answered yet.
-    Pending { client: ClientId, body: Body },
+    Pending {
+        client: ClientId,
+        body: Body,
+    },
     /// To be made again after 491.
-    Postponed { body: Body },
+    Postponed {
+        body: Body,
+    },
 }
 
 #[derive(Debug)]
@@ -42,15 +47,26 @@ struct HeldAck {
 
 impl Confirmed {
     pub(super) const fn new(dialog: Dialog) -> Self {
-        Self { dialog, offer: LocalOffer::None, remote_offer: None, held_ack: None }
+        Self {
+            dialog,
+            offer: LocalOffer::None,
+            remote_offer: None,
+            held_ack: None,
+        }
     }
 
     pub(super) fn hold_ack(&mut self, client: ClientId, to_tag: &str, ack: Request) {
-        self.held_ack = Some(HeldAck { client, to_tag: to_tag.into(), ack });
+        self.held_ack = Some(HeldAck {
+            client,
+            to_tag: to_tag.into(),
+            ack,
+        });
     }
 
     pub(super) fn holds_ack(&self, to_tag: &str) -> bool {
-        self.held_ack.as_ref().is_some_and(|held| held.to_tag == *to_tag)
+        self.held_ack
+            .as_ref()
+            .is_some_and(|held| held.to_tag == *to_tag)
     }
 
     /// The re-INVITE was sent again, with credentials.
@@ -87,19 +103,26 @@ impl Session {
     }
 
     fn send_offer(&mut self, endpoint: &mut Endpoint, offer: Body) {
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return;
+        };
         let mut request = confirmed.dialog.request(Method::Invite);
         contact(&mut request.headers, &self.contact);
         endpoint.list_methods(&mut request.headers);
         body::write(&mut request.headers, &mut request.body, offer.clone());
         let client = self.send(endpoint, request, Purpose::Reinvite, 0);
         if let Phase::Confirmed(confirmed) = &mut self.phase {
-            confirmed.offer = LocalOffer::Pending { client, body: offer };
+            confirmed.offer = LocalOffer::Pending {
+                client,
+                body: offer,
+            };
         }
     }
 
     pub(super) fn retry_offer(&mut self, endpoint: &mut Endpoint) {
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return;
+        };
         match std::mem::replace(&mut confirmed.offer, LocalOffer::None) {
             LocalOffer::Postponed { body } => self.send_offer(endpoint, body),
             other => confirmed.offer = other,
@@ -126,13 +149,27 @@ impl Session {
         self.release_held_ack(endpoint, None);
         let waits = self.awaits_first_ack();
         self.refuse_remote_offer(endpoint, Status::REQUEST_TERMINATED);
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return;
+        };
         let mut dialog = confirmed.dialog.clone();
         if waits {
-            self.over(endpoint, Over { farewell: Some((dialog, headers)), ..Over::default() });
+            self.over(
+                endpoint,
+                Over {
+                    farewell: Some(Box::new((dialog, headers))),
+                    ..Over::default()
+                },
+            );
         } else {
             self.say_bye(endpoint, &mut dialog, headers);
-            self.over(endpoint, Over { dialog: Some(dialog), ..Over::default() });
+            self.over(
+                endpoint,
+                Over {
+                    dialog: Some(Box::new(dialog)),
+                    ..Over::default()
+                },
+            );
         }
     }
 
@@ -149,7 +186,9 @@ impl Session {
             self.on_offer_accepted(endpoint, client, &response);
             return;
         }
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return;
+        };
         let offer = std::mem::replace(&mut confirmed.offer, LocalOffer::None);
         match (response.status, offer) {
             (Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT, _) => {
@@ -167,11 +206,20 @@ impl Session {
     /// RFC 3261 §14.1: 2.1–4 s for the owner of the Call-ID, 0–2 s for the other, by 10 ms.
     fn glare_wait(&self, endpoint: &mut Endpoint) -> Duration {
         let steps = endpoint.tokens.bits();
-        let hundredths = if self.is_caller { 210 + steps % 191 } else { steps % 201 };
+        let hundredths = if self.is_caller {
+            210 + steps % 191
+        } else {
+            steps % 201
+        };
         Duration::from_millis(hundredths * 10)
     }
 
-    fn on_offer_accepted(&mut self, endpoint: &mut Endpoint, client: ClientId, response: &Response) {
+    fn on_offer_accepted(
+        &mut self,
+        endpoint: &mut Endpoint,
+        client: ClientId,
+        response: &Response,
+    ) {
         let to_tag = response.headers.to.tag().unwrap_or("").to_owned();
         if self.acknowledge_again(endpoint, client, &to_tag) {
             return;
@@ -183,7 +231,10 @@ impl Session {
                 confirmed.dialog.refresh_target(&response.headers);
                 confirmed.dialog.ack(number)
             }
-            Phase::Over(Over { dialog: Some(dialog), .. }) => dialog.ack(number),
+            Phase::Over(Over {
+                dialog: Some(dialog),
+                ..
+            }) => dialog.ack(number),
             _ => return,
         };
         self.acknowledge(endpoint, client, &to_tag, ack);
@@ -195,8 +246,10 @@ impl Session {
 
     /// RFC 3261 §12.2.1.2: 481 and 408 mean that the dialog is gone.
     pub(super) fn on_request_response(&mut self, endpoint: &mut Endpoint, response: Response) {
-        let lost =
-            matches!(response.status, Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT);
+        let lost = matches!(
+            response.status,
+            Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT
+        );
         if lost && matches!(self.phase, Phase::Confirmed(_)) {
             self.on_dialog_lost(endpoint, response);
         }
@@ -226,9 +279,17 @@ impl Session {
             Method::Bye => {
                 endpoint.respond_status(server, &request, Status::OK);
                 self.refuse_remote_offer(endpoint, Status::REQUEST_TERMINATED);
-                let Ok(confirmed) = self.confirmed() else { return };
-                let dialog = Some(confirmed.dialog.clone());
-                self.over(endpoint, Over { dialog, ..Over::default() });
+                let Ok(confirmed) = self.confirmed() else {
+                    return;
+                };
+                let dialog = Some(Box::new(confirmed.dialog.clone()));
+                self.over(
+                    endpoint,
+                    Over {
+                        dialog,
+                        ..Over::default()
+                    },
+                );
                 self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteBye, &request));
             }
             Method::Invite => self.on_reinvite(endpoint, server, request),
@@ -245,7 +306,9 @@ impl Session {
     /// RFC 3261 §14.2.
     fn on_reinvite(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
         let is_acknowledged = self.answer.is_none();
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return;
+        };
         if let LocalOffer::Pending { .. } = confirmed.offer {
             endpoint.respond_status(server, &request, Status::REQUEST_PENDING);
             return;
@@ -262,7 +325,10 @@ impl Session {
         confirmed.offer = LocalOffer::None;
         let body = body::read(&request.headers, &request.body);
         confirmed.remote_offer = Some((server, request));
-        let task = Task { owner: Owner::Session(self.id, Purpose::Reinvite), answered: 0 };
+        let task = Task {
+            owner: Owner::Session(self.id, Purpose::Reinvite),
+            answered: 0,
+        };
         endpoint.transactions.note(server, task);
         if is_postponed {
             self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
@@ -289,8 +355,17 @@ impl Session {
     }
 
     fn release_held_ack(&mut self, endpoint: &mut Endpoint, answer: Option<Body>) {
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return };
-        let Some(HeldAck { client, to_tag, mut ack }) = confirmed.held_ack.take() else { return };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return;
+        };
+        let Some(HeldAck {
+            client,
+            to_tag,
+            mut ack,
+        }) = confirmed.held_ack.take()
+        else {
+            return;
+        };
         if let Some(answer) = answer {
             body::write(&mut ack.headers, &mut ack.body, answer);
         }
@@ -307,8 +382,12 @@ impl Session {
     }
 
     fn refuse_remote_offer(&mut self, endpoint: &mut Endpoint, status: Status) -> bool {
-        let Phase::Confirmed(confirmed) = &mut self.phase else { return false };
-        let Some((server, request)) = confirmed.remote_offer.take() else { return false };
+        let Phase::Confirmed(confirmed) = &mut self.phase else {
+            return false;
+        };
+        let Some((server, request)) = confirmed.remote_offer.take() else {
+            return false;
+        };
         endpoint.respond_status(server, &request, status);
         true
     }

@@ -71,9 +71,9 @@ struct Over {
     /// answers a 2xx that crossed it.
     cancelling: Option<(Calling, Vec<RawHeader>)>,
     /// A BYE that waits for the ACK to our 2xx (RFC 3261 §15), and its headers.
-    farewell: Option<(Dialog, Vec<RawHeader>)>,
+    farewell: Option<Box<(Dialog, Vec<RawHeader>)>>,
     /// The dialog, for the ACK to a 2xx that comes late.
-    dialog: Option<Dialog>,
+    dialog: Option<Box<Dialog>>,
 }
 
 #[derive(Debug)]
@@ -116,7 +116,10 @@ impl Session {
     /// Ends the session, whatever its state.
     pub(crate) fn end(&mut self, endpoint: &mut Endpoint, reason: Option<Reason>) -> Command {
         let headers: Vec<RawHeader> = reason
-            .map(|reason| RawHeader { name: HeaderName::Reason, value: reason.to_string().into() })
+            .map(|reason| RawHeader {
+                name: HeaderName::Reason,
+                value: reason.to_string().into(),
+            })
             .into_iter()
             .collect();
         match self.phase {
@@ -177,8 +180,10 @@ impl Session {
     fn retry(&mut self, endpoint: &mut Endpoint, purpose: Purpose, request: Request, answered: u8) {
         let mut request = request;
         request.headers.cseq.number = match &mut self.phase {
-            Phase::Confirmed(confirmed) => confirmed.dialog.next_number(),
-            Phase::Over(Over { dialog: Some(dialog), .. }) => dialog.next_number(),
+            // A BYE is the last of its dialog, which may be another than the one confirmed.
+            Phase::Confirmed(confirmed) if purpose != Purpose::Bye => {
+                confirmed.dialog.next_number()
+            }
             _ => request.headers.cseq.number + 1,
         };
         let client = self.send(endpoint, request, purpose, answered);
@@ -213,7 +218,12 @@ impl Session {
     }
 
     /// A request within the dialog, neither ACK nor CANCEL.
-    pub(crate) fn on_request(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
+    pub(crate) fn on_request(
+        &mut self,
+        endpoint: &mut Endpoint,
+        server: ServerId,
+        request: Request,
+    ) {
         match &mut self.phase {
             Phase::Ringing(ringing) => {
                 if ringing.dialog.take_number(&request).is_err() {
@@ -279,25 +289,41 @@ impl Session {
             Purpose::Invite => Persistence::Fails,
             _ => Persistence::Waits,
         };
-        let task = Task { owner: Owner::Session(self.id, purpose), answered };
+        let task = Task {
+            owner: Owner::Session(self.id, purpose),
+            answered,
+        };
         self.tasks += 1;
         endpoint.send(self.flow, request, persistence, task)
     }
 
     /// Acknowledges a 2xx, and again when it is repeated (RFC 3261 §13.2.2.4).
-    fn acknowledge(&mut self, endpoint: &mut Endpoint, client: ClientId, to_tag: &str, ack: Request) {
+    fn acknowledge(
+        &mut self,
+        endpoint: &mut Endpoint,
+        client: ClientId,
+        to_tag: &str,
+        ack: Request,
+    ) {
         let branch = endpoint.tokens.token();
         let mut ack = ack;
         ack.headers.max_forwards = Some(70);
         // RFC 3261 §22.1: an ACK carries the credentials of its INVITE.
         if let Some(invite) = endpoint.transactions.request_of(client) {
             let credentials = invite.headers.others.iter().filter(|h| {
-                matches!(h.name, HeaderName::Authorization | HeaderName::ProxyAuthorization)
+                matches!(
+                    h.name,
+                    HeaderName::Authorization | HeaderName::ProxyAuthorization
+                )
             });
             ack.headers.others.extend(credentials.cloned());
         }
         endpoint.transactions.send_ack(self.flow, &mut ack, &branch);
-        self.acks.push(Acknowledgement { client, to_tag: to_tag.into(), ack });
+        self.acks.push(Acknowledgement {
+            client,
+            to_tag: to_tag.into(),
+            ack,
+        });
     }
 
     /// Repeats the ACK to a 2xx that was acknowledged before; false if it was not.
@@ -307,7 +333,10 @@ impl Session {
         client: ClientId,
         to_tag: &str,
     ) -> bool {
-        let sent = self.acks.iter_mut().find(|a| a.client == client && a.to_tag == *to_tag);
+        let sent = self
+            .acks
+            .iter_mut()
+            .find(|a| a.client == client && a.to_tag == *to_tag);
         let Some(sent) = sent else { return false };
         endpoint.transactions.send_ack(self.flow, &mut sent.ack, "");
         true
@@ -344,7 +373,12 @@ impl Session {
         self.tell(endpoint, SessionEvent::Ended(ended));
     }
 
-    fn start_alarm(&self, endpoint: &mut Endpoint, alarm: SessionAlarm, after: std::time::Duration) {
+    fn start_alarm(
+        &self,
+        endpoint: &mut Endpoint,
+        alarm: SessionAlarm,
+        after: std::time::Duration,
+    ) {
         endpoint.start_alarm(Alarm::Session(self.id, alarm), after);
     }
 
@@ -356,20 +390,35 @@ impl Session {
 impl Ended {
     pub(crate) const fn by(by: EndedBy) -> Self {
         let (status, phrase, retry_after) = (None, None, None);
-        Self { by, status, phrase, reasons: Vec::new(), retry_after, response: None }
+        Self {
+            by,
+            status,
+            phrase,
+            reasons: Vec::new(),
+            retry_after,
+            response: None,
+        }
     }
 
     pub(crate) fn by_request(by: EndedBy, request: &Request) -> Self {
-        let reasons = request.headers.typed_all::<Reason>().unwrap_or_default();
-        Self { reasons, ..Self::by(by) }
+        let reasons = request.headers.reasons();
+        Self {
+            reasons,
+            ..Self::by(by)
+        }
     }
 
     pub(crate) fn refused(by: EndedBy, response: Response) -> Self {
         Self {
             status: Some(response.status),
             phrase: Some(response.reason.detached()),
-            reasons: response.headers.typed_all::<Reason>().unwrap_or_default(),
-            retry_after: response.headers.typed::<RetryAfter>().ok().flatten().map(|a| a.0),
+            reasons: response.headers.reasons(),
+            retry_after: response
+                .headers
+                .typed::<RetryAfter>()
+                .ok()
+                .flatten()
+                .map(|a| a.0),
             response: Some(Box::new(response)),
             ..Self::by(by)
         }

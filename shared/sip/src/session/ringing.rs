@@ -39,10 +39,18 @@ impl Session {
         let contact = of_account.map_or_else(|| invite.uri.clone(), |i| i.contact.uri.clone());
         let tag = endpoint.tokens.token();
         let dialog = Dialog::of_callee(&invite, &tag);
-        let task = Task { owner: Owner::Session(id, Purpose::Invite), answered: 0 };
+        let task = Task {
+            owner: Owner::Session(id, Purpose::Invite),
+            answered: 0,
+        };
         endpoint.transactions.note(server, task);
         let request = Box::new(invite.clone());
-        let ringing = Ringing { server, invite, dialog: dialog.clone(), progress: None };
+        let ringing = Ringing {
+            server,
+            invite,
+            dialog: dialog.clone(),
+            progress: None,
+        };
         let mut session = Self {
             id,
             flow,
@@ -123,7 +131,13 @@ impl Session {
         }
         self.refuse(endpoint, status, headers);
         let status = Some(status);
-        self.tell_ended(endpoint, Ended { status, ..Ended::by(EndedBy::Local) });
+        self.tell_ended(
+            endpoint,
+            Ended {
+                status,
+                ..Ended::by(EndedBy::Local)
+            },
+        );
         Ok(())
     }
 
@@ -142,13 +156,22 @@ impl Session {
     }
 
     /// A CANCEL for an INVITE of this dialog, to which `server` belongs (RFC 3261 §9.2).
-    pub(crate) fn on_cancel(&mut self, endpoint: &mut Endpoint, server: ServerId, cancel: &Request) {
+    pub(crate) fn on_cancel(
+        &mut self,
+        endpoint: &mut Endpoint,
+        server: ServerId,
+        cancel: &Request,
+    ) {
         let tag = match &self.phase {
             Phase::Ringing(ringing) => ringing.dialog.local_tag(),
             Phase::Confirmed(confirmed) => confirmed.dialog.local_tag(),
             Phase::Calling(_) | Phase::Over(_) => "",
         };
-        let tag = if tag.is_empty() { endpoint.tokens.token() } else { tag.to_owned() };
+        let tag = if tag.is_empty() {
+            endpoint.tokens.token()
+        } else {
+            tag.to_owned()
+        };
         endpoint.respond(server, Response::to(cancel, Status::OK, Some(&tag)));
         match &self.phase {
             Phase::Ringing(_) => {

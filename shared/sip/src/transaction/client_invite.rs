@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::timers::{Clock, Timer};
 use super::Action;
+use super::timers::{Clock, Timer};
 use crate::Status;
 
 /// The INVITE client transaction (RFC 3261 §17.1.1.2, RFC 6026 §7.2).
@@ -47,11 +47,21 @@ enum State {
 impl ClientInvite {
     pub(crate) fn start(clock: Clock) -> (Self, Vec<Action>) {
         let interval = clock.duration(Timer::A);
-        let mut actions = vec![Action::Send, Action::Start(Timer::B, clock.duration(Timer::B))];
+        let mut actions = vec![
+            Action::Send,
+            Action::Start(Timer::B, clock.duration(Timer::B)),
+        ];
         if !clock.reliable {
             actions.push(Action::Start(Timer::A, interval));
         }
-        (Self { state: State::Calling, clock, interval }, actions)
+        (
+            Self {
+                state: State::Calling,
+                clock,
+                interval,
+            },
+            actions,
+        )
     }
 
     pub(crate) fn on_response(&mut self, status: Status) -> Vec<Action> {
@@ -128,14 +138,20 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn started(reliable: bool) -> (ClientInvite, Vec<Action>) {
-        ClientInvite::start(Clock { timers: Timers::default(), reliable })
+        ClientInvite::start(Clock {
+            timers: Timers::default(),
+            reliable,
+        })
     }
 
     #[test]
     fn retransmits_on_unreliable_transport_with_doubling_intervals_without_bound() {
         let (mut invite, actions) = started(false);
-        let expected =
-            [Action::Send, Action::Start(Timer::B, S(32)), Action::Start(Timer::A, MS(500))];
+        let expected = [
+            Action::Send,
+            Action::Start(Timer::B, S(32)),
+            Action::Start(Timer::A, MS(500)),
+        ];
         assert_eq!(actions, expected);
         for seconds in [1, 2, 4, 8, 16, 32] {
             let again = [Action::Send, Action::Start(Timer::A, S(seconds))];
@@ -160,7 +176,10 @@ mod tests {
         let (mut invite, _) = started(false);
         invite.on_response(Status::RINGING);
         let actions = invite.on_response(Status::OK);
-        assert_eq!(actions[2..], [Action::Deliver, Action::Start(Timer::M, S(32))]);
+        assert_eq!(
+            actions[2..],
+            [Action::Deliver, Action::Start(Timer::M, S(32))]
+        );
         assert_eq!(invite.on_response(Status::OK), [Action::Deliver]);
         assert_eq!(invite.on_response(Status::RINGING), []);
         assert_eq!(invite.on_response(Status::BUSY_HERE), []);
@@ -174,7 +193,11 @@ mod tests {
     fn completed_acknowledges_retransmissions_until_timer_d() {
         let (mut invite, _) = started(false);
         let actions = invite.on_response(Status::DECLINE);
-        let tail = [Action::Acknowledge, Action::Deliver, Action::Start(Timer::D, S(32))];
+        let tail = [
+            Action::Acknowledge,
+            Action::Deliver,
+            Action::Start(Timer::D, S(32)),
+        ];
         assert_eq!(actions[2..], tail);
         assert_eq!(invite.on_response(Status::DECLINE), [Action::Acknowledge]);
         assert_eq!(invite.on_response(Status::OK), []);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::timers::{Clock, Timer};
 use super::Action;
+use super::timers::{Clock, Timer};
 use crate::Status;
 
 /// The non-INVITE client transaction (RFC 3261 §17.1.2.2).
@@ -40,11 +40,21 @@ enum State {
 impl ClientRequest {
     pub(crate) fn start(clock: Clock) -> (Self, Vec<Action>) {
         let interval = clock.duration(Timer::E);
-        let mut actions = vec![Action::Send, Action::Start(Timer::F, clock.duration(Timer::F))];
+        let mut actions = vec![
+            Action::Send,
+            Action::Start(Timer::F, clock.duration(Timer::F)),
+        ];
         if !clock.reliable {
             actions.push(Action::Start(Timer::E, interval));
         }
-        (Self { state: State::Trying, clock, interval }, actions)
+        (
+            Self {
+                state: State::Trying,
+                clock,
+                interval,
+            },
+            actions,
+        )
     }
 
     pub(crate) fn on_response(&mut self, status: Status) -> Vec<Action> {
@@ -55,7 +65,11 @@ impl ClientRequest {
             self.state = State::Proceeding;
             return vec![Action::Deliver];
         }
-        let mut actions = vec![Action::Stop(Timer::E), Action::Stop(Timer::F), Action::Deliver];
+        let mut actions = vec![
+            Action::Stop(Timer::E),
+            Action::Stop(Timer::F),
+            Action::Deliver,
+        ];
         let wait = self.clock.duration(Timer::K);
         if wait.is_zero() {
             self.state = State::Terminated;
@@ -108,20 +122,29 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn started(reliable: bool) -> (ClientRequest, Vec<Action>) {
-        ClientRequest::start(Clock { timers: Timers::default(), reliable })
+        ClientRequest::start(Clock {
+            timers: Timers::default(),
+            reliable,
+        })
     }
 
     #[test]
     fn intervals_double_up_to_t2() {
         let (mut request, actions) = started(false);
-        let expected =
-            [Action::Send, Action::Start(Timer::F, S(32)), Action::Start(Timer::E, MS(500))];
+        let expected = [
+            Action::Send,
+            Action::Start(Timer::F, S(32)),
+            Action::Start(Timer::E, MS(500)),
+        ];
         assert_eq!(actions, expected);
         for millis in [1000, 2000, 4000, 4000] {
             let again = [Action::Send, Action::Start(Timer::E, MS(millis))];
             assert_eq!(request.on_timer(Timer::E), again);
         }
-        assert_eq!(request.on_timer(Timer::F), [Action::Stop(Timer::E), Action::TimeOut]);
+        assert_eq!(
+            request.on_timer(Timer::F),
+            [Action::Stop(Timer::E), Action::TimeOut]
+        );
         assert!(request.is_terminated());
     }
 
@@ -129,15 +152,26 @@ mod tests {
     fn a_provisional_response_slows_retransmissions_to_t2_and_keeps_timer_f() {
         let (mut request, _) = started(false);
         assert_eq!(request.on_response(Status::TRYING), [Action::Deliver]);
-        assert_eq!(request.on_timer(Timer::E), [Action::Send, Action::Start(Timer::E, S(4))]);
-        assert_eq!(request.on_timer(Timer::F), [Action::Stop(Timer::E), Action::TimeOut]);
+        assert_eq!(
+            request.on_timer(Timer::E),
+            [Action::Send, Action::Start(Timer::E, S(4))]
+        );
+        assert_eq!(
+            request.on_timer(Timer::F),
+            [Action::Stop(Timer::E), Action::TimeOut]
+        );
     }
 
     #[test]
     fn the_final_response_is_delivered_once() {
         let (mut request, _) = started(false);
         let stops = [Action::Stop(Timer::E), Action::Stop(Timer::F)];
-        let done = [stops[0], stops[1], Action::Deliver, Action::Start(Timer::K, S(5))];
+        let done = [
+            stops[0],
+            stops[1],
+            Action::Deliver,
+            Action::Start(Timer::K, S(5)),
+        ];
         assert_eq!(request.on_response(Status::OK), done);
         assert_eq!(request.on_response(Status::OK), []);
         assert_eq!(request.on_timer(Timer::K), []);

@@ -13,7 +13,10 @@ pub(super) struct ClientKey {
 
 impl ClientKey {
     pub(super) fn new(branch: &str, method: Method) -> Self {
-        Self { branch: branch.into(), method }
+        Self {
+            branch: branch.into(),
+            method,
+        }
     }
 
     pub(super) fn of(response: &Response) -> Option<Self> {
@@ -37,7 +40,9 @@ impl ServerKey {
     /// belong to that of their INVITE.
     pub(super) fn of(request: &Request, method: Method) -> Option<Self> {
         let Via { host, port, .. } = request.headers.via.first()?;
-        let branch = request.headers.via[0].branch().filter(|b| b.starts_with(MAGIC_COOKIE));
+        let branch = request.headers.via[0]
+            .branch()
+            .filter(|b| b.starts_with(MAGIC_COOKIE));
         let without_cookie = branch.is_none().then(|| MergeKey::of(request));
         Some(Self {
             branch: branch.unwrap_or("").into(),

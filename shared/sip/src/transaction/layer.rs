@@ -17,17 +17,29 @@ use crate::{Message, Method, Moment, Request, Response, Status, Text};
 #[derive(Debug)]
 pub(crate) enum Happening<T> {
     /// A response to our request. The transaction can still be asked for the request.
-    Response { client: ClientId, task: T, response: Response },
+    Response {
+        client: ClientId,
+        task: T,
+        response: Response,
+    },
     /// There will be no final response.
     Unanswered { task: T, why: NoResponse },
     /// A client transaction is over; nothing more comes for it.
     Gone { client: ClientId, task: T },
     /// A new request, neither ACK nor CANCEL.
-    Request { server: ServerId, flow: FlowId, request: Request },
+    Request {
+        server: ServerId,
+        flow: FlowId,
+        request: Request,
+    },
     /// An ACK to a 2xx, or to nothing.
     Ack { request: Request },
     /// A CANCEL, and the INVITE transaction it aims at, if there is one.
-    Cancel { server: ServerId, request: Request, invite: Option<ServerId> },
+    Cancel {
+        server: ServerId,
+        request: Request,
+        invite: Option<ServerId>,
+    },
 }
 
 /// What becomes of a request when its flow is down.
@@ -143,7 +155,10 @@ impl<T: Copy> Transactions<T> {
             .collect();
         for id in failing {
             let task = self.clients[&id].task;
-            self.happenings.push_back(Happening::Unanswered { task, why: NoResponse::FlowDown });
+            self.happenings.push_back(Happening::Unanswered {
+                task,
+                why: NoResponse::FlowDown,
+            });
             self.abandon(id);
         }
     }
@@ -173,8 +188,12 @@ impl<T: Copy> Transactions<T> {
         for id in clients {
             self.send_request(id);
         }
-        let servers: Vec<ServerId> =
-            self.servers.iter().filter(|(_, s)| s.flow == flow && s.owed).map(|(id, _)| *id).collect();
+        let servers: Vec<ServerId> = self
+            .servers
+            .iter()
+            .filter(|(_, s)| s.flow == flow && s.owed)
+            .map(|(id, _)| *id)
+            .collect();
         for id in servers {
             self.send_response(id);
         }
@@ -205,8 +224,14 @@ impl<T: Copy> Transactions<T> {
         headers: Vec<RawHeader>,
         task: T,
     ) -> Option<ClientId> {
-        let client = self.clients.get(&invite).filter(|c| !c.gone && c.is_pending())?;
-        let (flow, request) = (client.flow, follow_up(&client.request, Method::Cancel, headers));
+        let client = self
+            .clients
+            .get(&invite)
+            .filter(|c| !c.gone && c.is_pending())?;
+        let (flow, request) = (
+            client.flow,
+            follow_up(&client.request, Method::Cancel, headers),
+        );
         let branch = request.headers.via.first()?.branch()?.to_owned();
         Some(self.start_client(now, flow, request, &branch, Persistence::Waits, task))
     }
@@ -232,7 +257,16 @@ impl<T: Copy> Transactions<T> {
         let key = ClientKey::new(branch, request.method.clone());
         self.client_keys.insert(key.clone(), id);
         let sent = None;
-        let client = Client { key, flow, persistence, task, machine, request, sent, gone: false };
+        let client = Client {
+            key,
+            flow,
+            persistence,
+            task,
+            machine,
+            request,
+            sent,
+            gone: false,
+        };
         self.clients.insert(id, client);
         self.perform_client(now, id, actions, None);
         id
@@ -245,12 +279,15 @@ impl<T: Copy> Transactions<T> {
 
     /// Ends a client transaction without waiting for its answer.
     pub(crate) fn abandon(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
         if !client.gone {
             client.gone = true;
             let task = client.task;
             self.stop_timers(Id::Client(id));
-            self.happenings.push_back(Happening::Gone { client: id, task });
+            self.happenings
+                .push_back(Happening::Gone { client: id, task });
         }
     }
 
@@ -273,12 +310,21 @@ impl<T: Copy> Transactions<T> {
         if transport == Transport::Udp {
             params.set("rport", None);
         }
-        Via { transport, host: self.via_host.clone(), port: None, params }
+        Via {
+            transport,
+            host: self.via_host.clone(),
+            port: None,
+            params,
+        }
     }
 
     fn send_request(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let Some(transport) = self.flows.get(&client.flow) else { return };
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let Some(transport) = self.flows.get(&client.flow) else {
+            return;
+        };
         let bytes = client.sent.get_or_insert_with(|| {
             client.request.headers.via[0].transport = transport.clone();
             client.request.to_bytes()
@@ -294,7 +340,9 @@ impl<T: Copy> Transactions<T> {
         response: Option<Response>,
     ) {
         for action in actions {
-            let Some(client) = self.clients.get(&id) else { return };
+            let Some(client) = self.clients.get(&id) else {
+                return;
+            };
             let task = client.task;
             match (action, &response) {
                 (Action::Send, _) => self.send_request(id),
@@ -306,7 +354,11 @@ impl<T: Copy> Transactions<T> {
                 }
                 (Action::Deliver, Some(response)) => {
                     let response = response.clone();
-                    self.happenings.push_back(Happening::Response { client: id, task, response });
+                    self.happenings.push_back(Happening::Response {
+                        client: id,
+                        task,
+                        response,
+                    });
                 }
                 (Action::Start(timer, duration), _) => {
                     self.schedule.start((Id::Client(id), timer), now + duration);
@@ -314,7 +366,8 @@ impl<T: Copy> Transactions<T> {
                 (Action::Stop(timer), _) => self.schedule.stop((Id::Client(id), timer)),
                 (Action::TimeOut, _) => {
                     let why = NoResponse::TimedOut;
-                    self.happenings.push_back(Happening::Unanswered { task, why });
+                    self.happenings
+                        .push_back(Happening::Unanswered { task, why });
                 }
                 (Action::Acknowledge | Action::Deliver | Action::SendTrying, _) => {}
             }
@@ -345,13 +398,19 @@ impl<T: Copy> Transactions<T> {
 
     /// Whether another copy of this request is being served (RFC 3261 §8.2.2.2).
     pub(crate) fn is_merged(&self, server: ServerId) -> bool {
-        let Some(this) = self.servers.get(&server) else { return false };
-        self.merge_keys.get(&this.merge).is_some_and(|first| *first != server)
+        let Some(this) = self.servers.get(&server) else {
+            return false;
+        };
+        self.merge_keys
+            .get(&this.merge)
+            .is_some_and(|first| *first != server)
     }
 
     /// Answers a request.
     pub(crate) fn respond(&mut self, now: Moment, id: ServerId, response: &Response) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
+        let Some(server) = self.servers.get_mut(&id) else {
+            return;
+        };
         let actions = match &mut server.machine {
             ServerMachine::Invite(machine) => machine.on_answer(response.status),
             ServerMachine::Request(machine) => machine.on_answer(response.status),
@@ -368,7 +427,9 @@ impl<T: Copy> Transactions<T> {
     }
 
     fn send_response(&mut self, id: ServerId) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
+        let Some(server) = self.servers.get_mut(&id) else {
+            return;
+        };
         let Some(bytes) = &server.last else { return };
         server.owed = !self.flows.contains_key(&server.flow);
         if !server.owed {
@@ -378,11 +439,14 @@ impl<T: Copy> Transactions<T> {
 
     fn perform_server(&mut self, now: Moment, id: ServerId, actions: &[Action]) {
         for action in actions {
-            let Some(server) = self.servers.get_mut(&id) else { return };
+            let Some(server) = self.servers.get_mut(&id) else {
+                return;
+            };
             match *action {
                 Action::Send => self.send_response(id),
                 Action::SendTrying => {
-                    server.last = Some(Response::to(&server.request, Status::TRYING, None).to_bytes());
+                    server.last =
+                        Some(Response::to(&server.request, Status::TRYING, None).to_bytes());
                     self.send_response(id);
                 }
                 Action::Start(timer, duration) => {
@@ -415,10 +479,18 @@ impl<T: Copy> Transactions<T> {
 
     fn on_response(&mut self, now: Moment, response: Response) {
         // RFC 3261 §18.1.2: a response whose topmost Via is not ours is dropped.
-        let ours = response.headers.via.first().is_some_and(|via| via.host == self.via_host);
+        let ours = response
+            .headers
+            .via
+            .first()
+            .is_some_and(|via| via.host == self.via_host);
         let key = ClientKey::of(&response).filter(|_| ours);
-        let Some(&id) = key.and_then(|key| self.client_keys.get(&key)) else { return };
-        let Some(client) = self.clients.get_mut(&id).filter(|c| !c.gone) else { return };
+        let Some(&id) = key.and_then(|key| self.client_keys.get(&key)) else {
+            return;
+        };
+        let Some(client) = self.clients.get_mut(&id).filter(|c| !c.gone) else {
+            return;
+        };
         let actions = match &mut client.machine {
             ClientMachine::Invite(machine) => machine.on_response(response.status),
             ClientMachine::Request(machine) => machine.on_response(response.status),
@@ -431,7 +503,13 @@ impl<T: Copy> Transactions<T> {
         let id = key.and_then(|key| self.server_keys.get(&key)).copied();
         let server = id.and_then(|id| self.servers.get_mut(&id).map(|server| (id, server)));
         match server {
-            Some((id, Server { machine: ServerMachine::Invite(machine), .. })) => {
+            Some((
+                id,
+                Server {
+                    machine: ServerMachine::Invite(machine),
+                    ..
+                },
+            )) => {
                 let actions = machine.on_ack();
                 if actions.contains(&Action::Deliver) {
                     self.happenings.push_back(Happening::Ack { request });
@@ -443,7 +521,9 @@ impl<T: Copy> Transactions<T> {
     }
 
     fn on_request(&mut self, now: Moment, flow: FlowId, request: Request) {
-        let Some(key) = ServerKey::of(&request, request.method.clone()) else { return };
+        let Some(key) = ServerKey::of(&request, request.method.clone()) else {
+            return;
+        };
         if let Some(&id) = self.server_keys.get(&key) {
             self.on_retransmission(now, id, flow);
             return;
@@ -462,21 +542,40 @@ impl<T: Copy> Transactions<T> {
             let invite = ServerKey::of(&request, Method::Invite);
             let invite = invite.and_then(|key| self.server_keys.get(&key)).copied();
             let request = request.clone();
-            self.happenings.push_back(Happening::Cancel { server: id, request, invite });
+            self.happenings.push_back(Happening::Cancel {
+                server: id,
+                request,
+                invite,
+            });
         } else {
             self.merge_keys.entry(merge.clone()).or_insert(id);
             let request = request.clone();
-            self.happenings.push_back(Happening::Request { server: id, flow, request });
+            self.happenings.push_back(Happening::Request {
+                server: id,
+                flow,
+                request,
+            });
         }
         self.server_keys.insert(key.clone(), id);
         let (task, last, owed) = (None, None, false);
-        let server = Server { key, merge, flow, task, machine, request, last, owed };
+        let server = Server {
+            key,
+            merge,
+            flow,
+            task,
+            machine,
+            request,
+            last,
+            owed,
+        };
         self.servers.insert(id, server);
         self.perform_server(now, id, &actions);
     }
 
     fn on_retransmission(&mut self, now: Moment, id: ServerId, flow: FlowId) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
+        let Some(server) = self.servers.get_mut(&id) else {
+            return;
+        };
         // A peer that came back on a new connection repeats what it got no answer to.
         server.flow = flow;
         let actions = match &mut server.machine {
@@ -490,7 +589,9 @@ impl<T: Copy> Transactions<T> {
         while let Some((id, timer)) = self.schedule.pop_due(now) {
             match id {
                 Id::Client(id) => {
-                    let Some(client) = self.clients.get_mut(&id) else { continue };
+                    let Some(client) = self.clients.get_mut(&id) else {
+                        continue;
+                    };
                     let actions = match &mut client.machine {
                         ClientMachine::Invite(machine) => machine.on_timer(timer),
                         ClientMachine::Request(machine) => machine.on_timer(timer),
@@ -498,7 +599,9 @@ impl<T: Copy> Transactions<T> {
                     self.perform_client(now, id, actions, None);
                 }
                 Id::Server(id) => {
-                    let Some(server) = self.servers.get_mut(&id) else { continue };
+                    let Some(server) = self.servers.get_mut(&id) else {
+                        continue;
+                    };
                     let actions = match &mut server.machine {
                         ServerMachine::Invite(machine) => machine.on_timer(timer),
                         ServerMachine::Request(machine) => machine.on_timer(timer),
@@ -542,7 +645,10 @@ impl<T: Copy> Transactions<T> {
 
     fn clock(&self, flow: FlowId) -> Clock {
         let reliable = self.flows.get(&flow).is_none_or(Transport::is_reliable);
-        Clock { timers: self.timers, reliable }
+        Clock {
+            timers: self.timers,
+            reliable,
+        }
     }
 
     fn next_id(&mut self) -> u64 {
@@ -594,12 +700,20 @@ impl<T> Server<T> {
 /// same number, the same way.
 fn follow_up(invite: &Request, method: Method, others: Vec<RawHeader>) -> Request {
     let asked = &invite.headers;
-    let cseq = CSeq { number: asked.cseq.number, method: method.clone() };
+    let cseq = CSeq {
+        number: asked.cseq.number,
+        method: method.clone(),
+    };
     let call_id: Text = asked.call_id.clone();
     let mut headers = Headers::new(asked.from.clone(), asked.to.clone(), call_id, cseq);
     headers.via = asked.via.first().cloned().into_iter().collect();
     headers.route.clone_from(&asked.route);
     headers.max_forwards = Some(70);
     headers.others = others;
-    Request { method, uri: invite.uri.clone(), headers, body: Vec::new() }
+    Request {
+        method,
+        uri: invite.uri.clone(),
+        headers,
+        body: Vec::new(),
+    }
 }

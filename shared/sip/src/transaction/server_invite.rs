@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::timers::{Clock, Timer};
 use super::Action;
+use super::timers::{Clock, Timer};
 use crate::Status;
 
 /// The INVITE server transaction (RFC 3261 §17.2.1, RFC 6026 §7.1).
@@ -47,7 +47,12 @@ enum State {
 impl ServerInvite {
     pub(crate) fn start(clock: Clock) -> (Self, Vec<Action>) {
         let interval = clock.duration(Timer::G);
-        let invite = Self { state: State::Proceeding, clock, interval, answered: false };
+        let invite = Self {
+            state: State::Proceeding,
+            clock,
+            interval,
+            answered: false,
+        };
         let trying = Action::Start(Timer::Trying, clock.duration(Timer::Trying));
         (invite, vec![Action::Deliver, trying])
     }
@@ -146,9 +151,15 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn started(reliable: bool) -> ServerInvite {
-        let clock = Clock { timers: Timers::default(), reliable };
+        let clock = Clock {
+            timers: Timers::default(),
+            reliable,
+        };
         let (invite, actions) = ServerInvite::start(clock);
-        assert_eq!(actions, [Action::Deliver, Action::Start(Timer::Trying, MS(200))]);
+        assert_eq!(
+            actions,
+            [Action::Deliver, Action::Start(Timer::Trying, MS(200))]
+        );
         invite
     }
 
@@ -160,7 +171,10 @@ mod tests {
         assert_eq!(silent.on_retransmission(), [Action::Send]);
 
         let mut quick = started(true);
-        assert_eq!(quick.on_answer(Status::RINGING), [Action::Stop(Timer::Trying), Action::Send]);
+        assert_eq!(
+            quick.on_answer(Status::RINGING),
+            [Action::Stop(Timer::Trying), Action::Send]
+        );
         assert_eq!(quick.on_timer(Timer::Trying), []);
     }
 
@@ -168,7 +182,11 @@ mod tests {
     fn a_refusal_is_repeated_until_the_ack() {
         let mut invite = started(false);
         let actions = invite.on_answer(Status::BUSY_HERE);
-        let expected = [Action::Send, Action::Start(Timer::H, S(32)), Action::Start(Timer::G, MS(500))];
+        let expected = [
+            Action::Send,
+            Action::Start(Timer::H, S(32)),
+            Action::Start(Timer::G, MS(500)),
+        ];
         assert_eq!(actions[1..], expected);
         for millis in [1000, 2000, 4000, 4000] {
             let again = [Action::Send, Action::Start(Timer::G, MS(millis))];
@@ -176,8 +194,11 @@ mod tests {
         }
         assert_eq!(invite.on_retransmission(), [Action::Send]);
         assert_eq!(invite.on_answer(Status::OK), [], "only one final response");
-        let confirmed =
-            [Action::Stop(Timer::G), Action::Stop(Timer::H), Action::Start(Timer::I, S(5))];
+        let confirmed = [
+            Action::Stop(Timer::G),
+            Action::Stop(Timer::H),
+            Action::Start(Timer::I, S(5)),
+        ];
         assert_eq!(invite.on_ack(), confirmed);
         assert_eq!(invite.on_ack(), []);
         assert_eq!(invite.on_retransmission(), []);

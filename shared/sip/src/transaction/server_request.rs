@@ -1,5 +1,5 @@
-use super::timers::{Clock, Timer};
 use super::Action;
+use super::timers::{Clock, Timer};
 use crate::Status;
 
 /// The non-INVITE server transaction (RFC 3261 §17.2.2).
@@ -37,7 +37,13 @@ enum State {
 impl ServerRequest {
     pub(crate) fn start(clock: Clock) -> (Self, Vec<Action>) {
         let unanswered = Action::Start(Timer::Unanswered, clock.duration(Timer::Unanswered));
-        (Self { state: State::Trying, clock }, vec![Action::Deliver, unanswered])
+        (
+            Self {
+                state: State::Trying,
+                clock,
+            },
+            vec![Action::Deliver, unanswered],
+        )
     }
 
     pub(crate) fn on_retransmission(&mut self) -> Vec<Action> {
@@ -58,7 +64,11 @@ impl ServerRequest {
         }
         self.state = State::Completed;
         let wait = self.clock.duration(Timer::J);
-        vec![Action::Stop(Timer::Unanswered), Action::Send, Action::Start(Timer::J, wait)]
+        vec![
+            Action::Stop(Timer::Unanswered),
+            Action::Send,
+            Action::Start(Timer::J, wait),
+        ]
     }
 
     pub(crate) fn on_timer(&mut self, timer: Timer) -> Vec<Action> {
@@ -93,9 +103,15 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn started(reliable: bool) -> ServerRequest {
-        let clock = Clock { timers: Timers::default(), reliable };
+        let clock = Clock {
+            timers: Timers::default(),
+            reliable,
+        };
         let (request, actions) = ServerRequest::start(clock);
-        assert_eq!(actions, [Action::Deliver, Action::Start(Timer::Unanswered, S(32))]);
+        assert_eq!(
+            actions,
+            [Action::Deliver, Action::Start(Timer::Unanswered, S(32))]
+        );
         request
     }
 
@@ -105,10 +121,18 @@ mod tests {
         assert_eq!(request.on_retransmission(), []);
         assert_eq!(request.on_answer(Status::TRYING), [Action::Send]);
         assert_eq!(request.on_retransmission(), [Action::Send]);
-        let done = [Action::Stop(Timer::Unanswered), Action::Send, Action::Start(Timer::J, S(32))];
+        let done = [
+            Action::Stop(Timer::Unanswered),
+            Action::Send,
+            Action::Start(Timer::J, S(32)),
+        ];
         assert_eq!(request.on_answer(Status::OK), done);
         assert_eq!(request.on_retransmission(), [Action::Send]);
-        assert_eq!(request.on_answer(Status::FORBIDDEN), [], "only one final response");
+        assert_eq!(
+            request.on_answer(Status::FORBIDDEN),
+            [],
+            "only one final response"
+        );
         assert_eq!(request.on_timer(Timer::J), []);
         assert!(request.is_terminated());
     }

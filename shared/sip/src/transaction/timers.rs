@@ -95,7 +95,13 @@ impl Clock {
     /// The (first) duration of `timer`; zero where a reliable transport needs no such wait.
     pub(crate) fn duration(self, timer: Timer) -> Duration {
         let Timers { t1, t4, .. } = self.timers;
-        let unless_reliable = |duration| if self.reliable { Duration::ZERO } else { duration };
+        let unless_reliable = |duration| {
+            if self.reliable {
+                Duration::ZERO
+            } else {
+                duration
+            }
+        };
         match timer {
             Timer::A | Timer::E | Timer::G => t1,
             Timer::D => unless_reliable(self.timers.patience().max(Duration::from_secs(32))),

@@ -1,16 +1,61 @@
-/// The user agent. See the crate's contract.
-pub struct UserAgent {
-    config: Config,
-    tokens: Box<dyn TokenSource + Send>,
+//! The agent: accounts, sessions and everything outside them, over any number of flows.
+
+mod commands;
+mod io;
+mod keep_alive;
+mod requests;
+
+pub use io::*;
+
+use std::collections::BTreeMap;
+
+use keep_alive::KeepAlive;
+
+use crate::endpoint::config::Config;
+use crate::endpoint::event::{AccountId, OutgoingId, SessionId};
+use crate::endpoint::{Alarm, Endpoint, Owner};
+use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
+use crate::registration::Registration;
+use crate::session::Session;
+use crate::transaction::{ClientId, FlowId, Happening, ServerId};
+use crate::{Moment, Request, Response, Status, TokenSource};
+
+/// What an agent received that it could not use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests refused because they were malformed.
+    pub refused: u64,
+    /// Messages dropped because they were malformed.
+    pub dropped: u64,
 }
 
-type Command = Result<(), CommandError>;
+/// The user agent. See the crate's contract.
+pub struct UserAgent {
+    endpoint: Endpoint,
+    registrations: BTreeMap<AccountId, Registration>,
+    sessions: BTreeMap<SessionId, Session>,
+    /// Requests of [`UserAgent::request`], and the account that answers their challenges.
+    outgoing: BTreeMap<OutgoingId, Option<AccountId>>,
+    keep_alives: BTreeMap<FlowId, KeepAlive>,
+    counters: Counters,
+    is_drained: bool,
+    last_id: u64,
+}
 
 impl UserAgent {
     /// An agent without accounts, sessions or flows.
     #[must_use]
     pub fn new(config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
-        Self { config, tokens }
+        Self {
+            endpoint: Endpoint::new(config, tokens),
+            registrations: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            keep_alives: BTreeMap::new(),
+            counters: Counters::default(),
+            is_drained: true,
+            last_id: 0,
+        }
     }
 
     /// Gives one input.
@@ -18,105 +63,263 @@ impl UserAgent {
     /// # Errors
     /// [`ContractError`]; the input was not taken.
     pub fn handle_input(&mut self, now: Moment, input: Input) -> Result<(), ContractError> {
-        todo!()
+        self.enter(now)?;
+        match input {
+            Input::Received { flow, bytes } => self.on_received(flow, &bytes),
+            Input::TimerFired => self.on_timer(),
+            Input::TransportUp { flow, transport } => self.on_transport_up(flow, transport),
+            Input::TransportDown { flow } => self.on_transport_down(flow),
+        }
+        self.leave();
+        Ok(())
     }
 
     /// The next output; [`Output::Timeout`] when there is none.
     pub fn poll_output(&mut self) -> Output {
-        todo!()
-    }
-
-    /// Adds an account and registers it: now if its flow is up, else when it comes up. It is
-    /// refreshed until it is removed, and registered again whenever the flow comes up.
-    /// States are told by [`Event::Registration`].
-    pub fn add_account(&mut self, now: Moment, account: Account) -> Result<AccountId, CommandError> {
-        todo!()
-    }
-
-    /// Registers afresh at once, for example after the machine woke up or a failure was mended.
-    pub fn refresh_account(&mut self, now: Moment, account: AccountId) -> Command {
-        todo!()
-    }
-
-    /// Unregisters (if registered) and forgets the account; ends with
-    /// [`RegistrationState::Unregistered`].
-    pub fn remove_account(&mut self, now: Moment, account: AccountId) -> Command {
-        todo!()
-    }
-
-    /// Starts a session. What becomes of it is told by [`Event::Session`].
-    pub fn invite(&mut self, now: Moment, invite: Invite) -> Result<SessionId, CommandError> {
-        todo!()
-    }
-
-    /// Sends a provisional response (101–199) to an incoming session, with a body if early media
-    /// is wanted.
-    pub fn progress(&mut self, now: Moment, session: SessionId, status: Status, body: Option<Body>) -> Command {
-        todo!()
-    }
-
-    /// Answers an incoming session with 200 and this body; retransmitted until the ACK is here.
-    pub fn accept(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
-        todo!()
-    }
-
-    /// Refuses an incoming session with a final status (300–699) and these headers. It then is
-    /// [`SessionEvent::Ended`], too.
-    pub fn reject(&mut self, now: Moment, session: SessionId, status: Status, headers: Vec<RawHeader>) -> Command {
-        todo!()
-    }
-
-    /// Ends a session in any state: CANCEL before an answer (held back until a provisional
-    /// response is here, RFC 3261 §9.1), 603 to an unanswered incoming one, else BYE.
-    /// `reason` goes out as a Reason header.
-    pub fn end(&mut self, now: Moment, session: SessionId, reason: Option<crate::message::Reason>) -> Command {
-        todo!()
-    }
-
-    /// Makes a new offer within a confirmed session (re-INVITE).
-    pub fn offer(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
-        todo!()
-    }
-
-    /// Answers [`SessionEvent::Offer`].
-    pub fn answer_offer(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
-        todo!()
-    }
-
-    /// Refuses [`SessionEvent::Offer`]; the session stays as it was.
-    pub fn reject_offer(&mut self, now: Moment, session: SessionId, status: Status) -> Command {
-        todo!()
-    }
-
-    /// Sends an INFO within a confirmed session (RFC 6086).
-    pub fn info(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
-        todo!()
-    }
-
-    /// Sends a request outside of any session; its end is told by [`Event::RequestAnswered`].
-    pub fn request(&mut self, now: Moment, request: OutgoingRequest) -> Result<OutgoingId, CommandError> {
-        todo!()
-    }
-
-    /// Answers [`Event::RequestReceived`].
-    pub fn respond(&mut self, now: Moment, request: RequestId, answer: Answer) -> Command {
-        todo!()
-    }
-
-    /// Moves sessions from one flow to another: a phone came back with a new connection. What
-    /// waited for the old one is sent on the new one.
-    pub fn rebind_flow(&mut self, now: Moment, from: FlowId, to: FlowId) -> Command {
-        todo!()
-    }
-
-    /// Asks the flow for a sign of life now: [`Event::FlowAnswered`] or [`Event::FlowSilent`].
-    pub fn probe_flow(&mut self, now: Moment, flow: FlowId) -> Command {
-        todo!()
+        if let Some((flow, bytes)) = self.endpoint.transactions.poll_transmit() {
+            return Output::Transmit { flow, bytes };
+        }
+        if let Some(event) = self.endpoint.poll_event() {
+            return Output::Event(event);
+        }
+        self.is_drained = true;
+        let timers = [
+            self.endpoint.transactions.next_timer(),
+            self.endpoint.alarms.next(),
+        ];
+        Output::Timeout(timers.into_iter().flatten().min())
     }
 
     /// Whether nothing is left: no transaction, no timer, no session, no account.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        todo!()
+        let keeps_alive = |alarm: &Alarm| matches!(alarm, Alarm::KeepAlive(_));
+        self.endpoint.is_idle()
+            && self.endpoint.alarms.names().all(keeps_alive)
+            && self.registrations.is_empty()
+            && self.sessions.is_empty()
+            && self.outgoing.is_empty()
+    }
+
+    /// What was received and could not be used so far.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Begins an input or a command.
+    fn enter(&mut self, now: Moment) -> Result<(), ContractError> {
+        if !self.is_drained {
+            return Err(ContractError::OutputPending);
+        }
+        if now < self.endpoint.now {
+            return Err(ContractError::TimeRanBackwards);
+        }
+        self.endpoint.now = now;
+        Ok(())
+    }
+
+    /// Ends an input or a command that was carried out.
+    fn leave(&mut self) {
+        self.settle();
+        self.is_drained = false;
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn on_received(&mut self, flow: FlowId, bytes: &[u8]) {
+        match read_frame(bytes, &self.endpoint.config.limits) {
+            Incoming::Message(message) => {
+                if let crate::Message::Response(_) = message {
+                    self.on_sign_of_life(flow);
+                }
+                self.endpoint
+                    .transactions
+                    .handle_message(self.endpoint.now, flow, message);
+            }
+            Incoming::Ping => self.endpoint.transactions.transmit(flow, b"\r\n".to_vec()),
+            Incoming::Pong => self.on_sign_of_life(flow),
+            Incoming::Refused(Refusal { mut response, .. }) => {
+                self.counters.refused += 1;
+                let product = self.endpoint.config.product.clone();
+                response.headers.push_raw(HeaderName::Server, product);
+                self.endpoint
+                    .transactions
+                    .transmit(flow, response.to_bytes());
+            }
+            Incoming::Dropped(_) => self.counters.dropped += 1,
+        }
+    }
+
+    fn on_sign_of_life(&mut self, flow: FlowId) {
+        if let Some(keep_alive) = self.keep_alives.get_mut(&flow) {
+            keep_alive.on_sign_of_life(&mut self.endpoint);
+        }
+    }
+
+    fn on_timer(&mut self) {
+        self.endpoint.transactions.handle_timers(self.endpoint.now);
+        while let Some(alarm) = self.endpoint.alarms.pop_due(self.endpoint.now) {
+            match alarm {
+                Alarm::Registration(account) => {
+                    if let Some(registration) = self.registrations.get_mut(&account) {
+                        registration.register(&mut self.endpoint);
+                    }
+                }
+                Alarm::Session(id, alarm) => {
+                    self.with_session(id, |session, endpoint| session.on_alarm(endpoint, alarm));
+                }
+                Alarm::KeepAlive(flow) => {
+                    if let Some(keep_alive) = self.keep_alives.get_mut(&flow) {
+                        keep_alive.on_alarm(&mut self.endpoint);
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_transport_up(&mut self, flow: FlowId, transport: Transport) {
+        self.endpoint
+            .transactions
+            .handle_transport_up(flow, transport);
+        self.keep_alives
+            .insert(flow, KeepAlive::start(&mut self.endpoint, flow));
+        for registration in self.registrations.values_mut().filter(|r| r.flow() == flow) {
+            registration.register(&mut self.endpoint);
+        }
+        for id in self.sessions_on(flow) {
+            self.with_session(id, |session, endpoint| session.on_flow_up(endpoint));
+        }
+    }
+
+    fn on_transport_down(&mut self, flow: FlowId) {
+        if let Some(keep_alive) = self.keep_alives.remove(&flow) {
+            keep_alive.stop(&mut self.endpoint);
+        }
+        self.endpoint.transactions.handle_transport_down(flow);
+        self.settle();
+        for registration in self.registrations.values_mut().filter(|r| r.flow() == flow) {
+            registration.on_flow_down(&mut self.endpoint);
+        }
+        for id in self.sessions_on(flow) {
+            self.with_session(id, |session, endpoint| session.on_flow_down(endpoint));
+        }
+    }
+
+    fn sessions_on(&self, flow: FlowId) -> Vec<SessionId> {
+        self.sessions
+            .iter()
+            .filter(|(_, s)| s.flow() == flow)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Hands what the transactions have to say to those whom it concerns.
+    fn settle(&mut self) {
+        while let Some(happening) = self.endpoint.transactions.poll_happening() {
+            match happening {
+                Happening::Response {
+                    client,
+                    task,
+                    response,
+                } => {
+                    self.on_response(client, task.owner, task.answered, response);
+                }
+                Happening::Unanswered { task, why } => match task.owner {
+                    Owner::Registration(account) => {
+                        self.with_registration(account, |r, e| r.on_unanswered(e, why));
+                    }
+                    Owner::Session(id, purpose) => {
+                        self.with_session(id, |s, e| s.on_unanswered(e, purpose, why));
+                    }
+                    Owner::Outgoing(id) => self.on_outgoing_answered(id, Err(why)),
+                },
+                Happening::Gone { client, task } => {
+                    if let Owner::Session(id, _) = task.owner {
+                        self.with_session(id, |session, _| session.on_gone(client));
+                    }
+                }
+                Happening::Request {
+                    server,
+                    flow,
+                    request,
+                } => {
+                    self.on_request(server, flow, request);
+                }
+                Happening::Ack { request } => {
+                    if let Some(id) = self.session_of(&request) {
+                        self.with_session(id, |s, e| s.on_ack(e, &request));
+                    }
+                }
+                Happening::Cancel {
+                    server,
+                    request,
+                    invite,
+                } => {
+                    self.on_cancel(server, &request, invite);
+                }
+            }
+        }
+    }
+
+    fn on_response(&mut self, client: ClientId, owner: Owner, answered: u8, response: Response) {
+        match owner {
+            Owner::Registration(account) => self.with_registration(account, |r, endpoint| {
+                r.on_response(endpoint, client, answered, &response);
+            }),
+            Owner::Session(id, purpose) => self.with_session(id, |session, endpoint| {
+                session.on_response(endpoint, purpose, client, answered, response);
+            }),
+            Owner::Outgoing(id) => self.on_outgoing_response(id, client, answered, response),
+        }
+    }
+
+    /// RFC 3261 §9.2.
+    fn on_cancel(&mut self, server: ServerId, cancel: &Request, invite: Option<ServerId>) {
+        let task = invite.and_then(|invite| self.endpoint.transactions.task_of(invite));
+        match task.map(|task| task.owner) {
+            Some(Owner::Session(id, _)) if self.sessions.contains_key(&id) => {
+                self.with_session(id, |session, e| session.on_cancel(e, server, cancel));
+            }
+            // The INVITE was refused or its session is over: there is nothing to cancel.
+            _ if invite.is_some() => self.endpoint.respond_status(server, cancel, Status::OK),
+            _ => self
+                .endpoint
+                .respond_status(server, cancel, Status::CALL_DOES_NOT_EXIST),
+        }
+    }
+
+    fn with_session(&mut self, id: SessionId, f: impl FnOnce(&mut Session, &mut Endpoint)) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        f(session, &mut self.endpoint);
+        self.forget_finished(id);
+    }
+
+    fn forget_finished(&mut self, id: SessionId) {
+        if self.sessions.get(&id).is_some_and(Session::is_finished)
+            && let Some(mut session) = self.sessions.remove(&id)
+        {
+            session.forget(&mut self.endpoint);
+        }
+    }
+
+    fn with_registration(
+        &mut self,
+        account: AccountId,
+        f: impl FnOnce(&mut Registration, &mut Endpoint),
+    ) {
+        let Some(registration) = self.registrations.get_mut(&account) else {
+            return;
+        };
+        f(registration, &mut self.endpoint);
+        if registration.is_gone() {
+            self.registrations.remove(&account);
+            self.endpoint.identities.remove(&account);
+        }
     }
 }

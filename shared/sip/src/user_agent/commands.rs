@@ -1,0 +1,277 @@
+//! What the application may ask for.
+
+use super::{CommandError, UserAgent};
+use crate::endpoint::Endpoint;
+use crate::endpoint::config::{Account, Answer, Body, Invite, OutgoingRequest};
+use crate::endpoint::event::{AccountId, OutgoingId, RequestId, SessionId};
+use crate::endpoint::identity::Identity;
+use crate::message::{RawHeader, Reason};
+use crate::registration::Registration;
+use crate::session::Session;
+use crate::transaction::FlowId;
+use crate::{Moment, Status};
+
+type Command = Result<(), CommandError>;
+
+impl UserAgent {
+    /// Adds an account and registers it: now if its flow is up, else when it comes up. It is
+    /// refreshed until it is removed, and registered again whenever the flow comes up.
+    /// States are told by [`Event::Registration`].
+    ///
+    /// # Errors
+    /// [`CommandError::Contract`].
+    pub fn add_account(
+        &mut self,
+        now: Moment,
+        account: Account,
+    ) -> Result<AccountId, CommandError> {
+        self.enter(now)?;
+        let id = AccountId(self.next_id());
+        let identity = Identity::new(
+            account.flow,
+            account.address_of_record.clone(),
+            account.contact.clone(),
+            account.auth_user.clone(),
+            account.secret.clone(),
+        );
+        self.endpoint.identities.insert(id, identity);
+        let mut registration = Registration::new(&mut self.endpoint, id, account);
+        registration.register(&mut self.endpoint);
+        self.registrations.insert(id, registration);
+        self.leave();
+        Ok(id)
+    }
+
+    /// Registers afresh at once, for example after the machine woke up or a failure was mended.
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`], [`CommandError::NoFlow`].
+    pub fn refresh_account(&mut self, now: Moment, account: AccountId) -> Command {
+        self.enter(now)?;
+        let registration = self
+            .registrations
+            .get_mut(&account)
+            .filter(|r| !r.is_removed());
+        let registration = registration.ok_or(CommandError::Gone)?;
+        if !self.endpoint.transactions.is_up(registration.flow()) {
+            return Err(CommandError::NoFlow);
+        }
+        registration.register(&mut self.endpoint);
+        self.leave();
+        Ok(())
+    }
+
+    /// Unregisters (if registered) and forgets the account; ends with
+    /// [`RegistrationState::Unregistered`].
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`].
+    pub fn remove_account(&mut self, now: Moment, account: AccountId) -> Command {
+        self.enter(now)?;
+        let registration = self.registrations.get(&account).filter(|r| !r.is_removed());
+        registration.ok_or(CommandError::Gone)?;
+        self.with_registration(account, |registration, endpoint| {
+            registration.remove(endpoint)
+        });
+        self.leave();
+        Ok(())
+    }
+
+    /// Starts a session. What becomes of it is told by [`Event::Session`].
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`].
+    pub fn invite(&mut self, now: Moment, invite: Invite) -> Result<SessionId, CommandError> {
+        self.enter(now)?;
+        let speaker = self.endpoint.speaker(invite.origin.clone())?;
+        if !self.endpoint.transactions.is_up(speaker.flow) {
+            return Err(CommandError::NoFlow);
+        }
+        let id = SessionId(self.next_id());
+        let session = Session::call(&mut self.endpoint, id, speaker, invite);
+        self.sessions.insert(id, session);
+        self.leave();
+        Ok(id)
+    }
+
+    /// Sends a provisional response (101–199) to an incoming session, with a body if early media
+    /// is wanted.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] also for any other status.
+    pub fn progress(
+        &mut self,
+        now: Moment,
+        session: SessionId,
+        status: Status,
+        body: Option<Body>,
+    ) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.progress(endpoint, status, body)
+        })
+    }
+
+    /// Answers an incoming session with 200 and this body; retransmitted until the ACK is here.
+    /// If the INVITE had no offer, `body` is one, and [`crate::SessionEvent::OfferAnswered`]
+    /// brings its answer.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless it rings.
+    pub fn accept(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.accept(endpoint, body)
+        })
+    }
+
+    /// Refuses an incoming session with a final status (300–699) and these headers. It then is
+    /// [`SessionEvent::Ended`], too.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless it rings, and for any other status.
+    pub fn reject(
+        &mut self,
+        now: Moment,
+        session: SessionId,
+        status: Status,
+        headers: Vec<RawHeader>,
+    ) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.reject(endpoint, status, headers)
+        })
+    }
+
+    /// Ends a session in any state: CANCEL before an answer (held back until a provisional
+    /// response is here, RFC 3261 §9.1), 603 to an unanswered incoming one, else BYE.
+    /// `reason` goes out as a Reason header.
+    ///
+    /// [`crate::SessionEvent::Ended`] is told at once; what is left to be sent and answered goes
+    /// on without further events.
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`].
+    pub fn end(&mut self, now: Moment, session: SessionId, reason: Option<Reason>) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.end(endpoint, reason)
+        })
+    }
+
+    /// Makes a new offer within a confirmed session (re-INVITE).
+    /// If both sides do so at once (491), it is made again a little later by itself.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless confirmed and no other offer is under way.
+    pub fn offer(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.offer(endpoint, body)
+        })
+    }
+
+    /// Answers [`SessionEvent::Offer`].
+    /// Also answers an offer that came in the 2xx to an INVITE without one.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] if there is none.
+    pub fn answer_offer(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.answer_offer(endpoint, body)
+        })
+    }
+
+    /// Refuses [`SessionEvent::Offer`]; the session stays as it was.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] if there is none, and for a status below 300.
+    pub fn reject_offer(&mut self, now: Moment, session: SessionId, status: Status) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.reject_offer(endpoint, status)
+        })
+    }
+
+    /// Sends an INFO within a confirmed session (RFC 6086).
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless confirmed.
+    pub fn info(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.info(endpoint, body)
+        })
+    }
+
+    /// Sends a request outside of any session; its end is told by [`Event::RequestAnswered`].
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`],
+    /// [`CommandError::WrongState`] for INVITE, ACK and CANCEL.
+    pub fn request(
+        &mut self,
+        now: Moment,
+        request: OutgoingRequest,
+    ) -> Result<OutgoingId, CommandError> {
+        self.enter(now)?;
+        let id = self.send_outgoing(request)?;
+        self.leave();
+        Ok(id)
+    }
+
+    /// Answers [`Event::RequestReceived`].
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`] if it was answered before or its sender has given up,
+    /// [`CommandError::WrongState`] for a provisional status.
+    pub fn respond(&mut self, now: Moment, request: RequestId, answer: Answer) -> Command {
+        self.enter(now)?;
+        self.answer_request(request, answer)?;
+        self.leave();
+        Ok(())
+    }
+
+    /// Moves sessions from one flow to another: a phone came back with a new connection. What
+    /// waited for the old one is sent on the new one.
+    ///
+    /// # Errors
+    /// [`CommandError::Contract`].
+    pub fn rebind_flow(&mut self, now: Moment, from: FlowId, to: FlowId) -> Command {
+        self.enter(now)?;
+        let moved = self.sessions_on(from);
+        for id in &moved {
+            self.with_session(*id, |session, _| session.rebind(to));
+        }
+        self.endpoint.transactions.rebind(from, to);
+        if self.endpoint.transactions.is_up(to) {
+            for id in moved {
+                self.with_session(id, |session, endpoint| session.on_flow_up(endpoint));
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// Asks the flow for a sign of life now: [`Event::FlowAnswered`] or [`Event::FlowSilent`].
+    ///
+    /// # Errors
+    /// [`CommandError::NoFlow`].
+    pub fn probe_flow(&mut self, now: Moment, flow: FlowId) -> Command {
+        self.enter(now)?;
+        let keep_alive = self
+            .keep_alives
+            .get_mut(&flow)
+            .ok_or(CommandError::NoFlow)?;
+        keep_alive.probe(&mut self.endpoint);
+        self.leave();
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        now: Moment,
+        id: SessionId,
+        f: impl FnOnce(&mut Session, &mut Endpoint) -> Command,
+    ) -> Command {
+        self.enter(now)?;
+        let session = self.sessions.get_mut(&id).ok_or(CommandError::Gone)?;
+        f(session, &mut self.endpoint)?;
+        self.forget_finished(id);
+        self.leave();
+        Ok(())
+    }
+}

@@ -1,0 +1,445 @@
+//! Two agents, virtual time and a link between them that delays, loses and repeats by plan.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use sidetone_sip::auth::Secret;
+use sidetone_sip::message::Transport;
+use sidetone_sip::{
+    Account, Address, Body, CommandError, Config, Ended, Event, FlowId, Input, Invite, Message,
+    Method, Moment, Origin, Output, SeededTokens, SessionEvent, SessionId, TokenSource, Uri,
+    UserAgent,
+};
+
+/// The flow between the two, by the same name at both ends.
+pub(crate) const FLOW: FlowId = FlowId(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
+pub(crate) use Side::{A, B};
+
+impl Side {
+    const fn other(self) -> Self {
+        match self {
+            A => B,
+            B => A,
+        }
+    }
+}
+
+/// What the link does to a message.
+pub(crate) struct Link {
+    pub(crate) transport: Transport,
+    pub(crate) delay: Duration,
+    /// Of a hundred messages, how many are lost.
+    pub(crate) loss: u64,
+    /// Of a hundred messages, how many arrive twice.
+    pub(crate) duplication: u64,
+    /// Says which messages get lost besides, by their line in the trace.
+    pub(crate) swallow: Box<dyn FnMut(&str) -> bool>,
+    tokens: SeededTokens,
+}
+
+impl Link {
+    pub(crate) fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            delay: Duration::from_millis(10),
+            loss: 0,
+            duplication: 0,
+            swallow: Box::new(|_| false),
+            tokens: SeededTokens::new(7),
+        }
+    }
+
+    pub(crate) fn lossy(seed: u64, loss: u64, duplication: u64) -> Self {
+        let tokens = SeededTokens::new(seed);
+        Self {
+            loss,
+            duplication,
+            tokens,
+            ..Self::new(Transport::Udp)
+        }
+    }
+
+    fn copies(&mut self, line: &str) -> usize {
+        if (self.swallow)(line) || self.tokens.bits() % 100 < self.loss {
+            return 0;
+        }
+        if self.tokens.bits() % 100 < self.duplication {
+            2
+        } else {
+            1
+        }
+    }
+}
+
+pub(crate) struct Pair {
+    pub(crate) now: Moment,
+    pub(crate) link: Link,
+    agents: BTreeMap<Side, UserAgent>,
+    timeouts: BTreeMap<Side, Moment>,
+    wire: BTreeMap<(Moment, u64), (Side, Vec<u8>)>,
+    sent: u64,
+    is_up: bool,
+    events: BTreeMap<Side, VecDeque<Event>>,
+    trace: Vec<String>,
+    pub(crate) messages: Vec<Message>,
+}
+
+pub(crate) fn config(name: &str) -> Config {
+    Config {
+        keep_alive: None,
+        ..Config::new(name, &format!("{name}.invalid"))
+    }
+}
+
+impl Pair {
+    /// Two agents on a link that is up.
+    pub(crate) fn on(link: Link) -> Self {
+        Self::with(link, config("a"), config("b"))
+    }
+
+    pub(crate) fn with(link: Link, a: Config, b: Config) -> Self {
+        let agent = |config, seed| UserAgent::new(config, Box::new(SeededTokens::new(seed)));
+        let mut pair = Self {
+            now: Moment::from_millis(1000),
+            link,
+            agents: BTreeMap::from([(A, agent(a, 1)), (B, agent(b, 2))]),
+            timeouts: BTreeMap::new(),
+            wire: BTreeMap::new(),
+            sent: 0,
+            is_up: false,
+            events: BTreeMap::from([(A, VecDeque::new()), (B, VecDeque::new())]),
+            trace: Vec::new(),
+            messages: Vec::new(),
+        };
+        pair.flow_up();
+        pair
+    }
+
+    pub(crate) fn ws() -> Self {
+        Self::on(Link::new(Transport::Ws))
+    }
+
+    pub(crate) fn udp() -> Self {
+        Self::on(Link::new(Transport::Udp))
+    }
+
+    pub(crate) fn agent(&self, side: Side) -> &UserAgent {
+        &self.agents[&side]
+    }
+
+    // The flow
+
+    pub(crate) fn flow_up(&mut self) {
+        self.is_up = true;
+        for side in [A, B] {
+            let transport = self.link.transport.clone();
+            self.input(
+                side,
+                Input::TransportUp {
+                    flow: FLOW,
+                    transport,
+                },
+            );
+        }
+    }
+
+    /// Cuts the flow; what is on its way is lost.
+    pub(crate) fn flow_down(&mut self) {
+        self.is_up = false;
+        self.wire.clear();
+        for side in [A, B] {
+            self.input(side, Input::TransportDown { flow: FLOW });
+        }
+    }
+
+    // Inputs
+
+    pub(crate) fn input(&mut self, side: Side, input: Input) {
+        let now = self.now;
+        self.agents
+            .get_mut(&side)
+            .unwrap()
+            .handle_input(now, input)
+            .unwrap();
+        self.drain(side);
+    }
+
+    pub(crate) fn receive(&mut self, side: Side, text: &str) {
+        let bytes = text.replace('\n', "\r\n").into_bytes();
+        self.input(side, Input::Received { flow: FLOW, bytes });
+    }
+
+    pub(crate) fn command<R>(
+        &mut self,
+        side: Side,
+        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, CommandError>,
+    ) -> R {
+        self.try_command(side, f).unwrap()
+    }
+
+    pub(crate) fn try_command<R>(
+        &mut self,
+        side: Side,
+        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, CommandError>,
+    ) -> Result<R, CommandError> {
+        let now = self.now;
+        let result = f(self.agents.get_mut(&side).unwrap(), now);
+        self.drain(side);
+        result
+    }
+
+    fn drain(&mut self, side: Side) {
+        loop {
+            match self.agents.get_mut(&side).unwrap().poll_output() {
+                Output::Transmit { flow, bytes } => {
+                    assert_eq!(flow, FLOW);
+                    assert!(self.is_up, "sent on a flow that is down");
+                    self.transmit(side, bytes);
+                }
+                // A side effect of nearly everything; tests of the keep-alive look at it alone.
+                Output::Event(Event::FlowAnswered { .. }) => {}
+                Output::Event(event) => self.events.get_mut(&side).unwrap().push_back(event),
+                Output::Timeout(at) => {
+                    self.timeouts.remove(&side);
+                    self.timeouts.extend(at.map(|at| (side, at)));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: Side, bytes: Vec<u8>) {
+        let line = self.describe(from, &bytes);
+        let copies = self.link.copies(&line);
+        let mark = if copies == 0 { " (lost)" } else { "" };
+        self.trace.push(format!("{line}{mark}"));
+        for _ in 0..copies {
+            self.sent += 1;
+            let at = self.now + self.link.delay;
+            self.wire
+                .insert((at, self.sent), (from.other(), bytes.clone()));
+        }
+    }
+
+    fn describe(&mut self, from: Side, bytes: &[u8]) -> String {
+        use sidetone_sip::message::{Incoming, Limits, read_frame};
+        match read_frame(bytes, &Limits::default()) {
+            Incoming::Message(message) => {
+                let line = match &message {
+                    Message::Request(request) => format!("{from:?} {}", request.method),
+                    Message::Response(response) => {
+                        let method = &response.headers.cseq.method;
+                        format!("{from:?} {} {method}", response.status.code())
+                    }
+                };
+                self.messages.push(message);
+                line
+            }
+            Incoming::Ping => format!("{from:?} ping"),
+            Incoming::Pong => format!("{from:?} pong"),
+            other => panic!(
+                "an agent sent {other:?}: {}",
+                String::from_utf8_lossy(bytes)
+            ),
+        }
+    }
+
+    // Time
+
+    /// Runs until nothing is on its way and no timer is due for this long.
+    pub(crate) fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Runs for a while that is longer than the link's delay and shorter than any timer.
+    pub(crate) fn settle(&mut self) {
+        self.run(Duration::from_millis(100));
+    }
+
+    fn step(&mut self, end: Moment) -> bool {
+        let delivery = self.wire.first_key_value().map(|((at, _), _)| *at);
+        let timer = self.timeouts.iter().map(|(side, at)| (*at, *side)).min();
+        match (delivery, timer) {
+            (Some(at), timer) if at <= end && timer.is_none_or(|(timer, _)| at <= timer) => {
+                self.now = self.now.max(at);
+                let (_, (side, bytes)) = self.wire.pop_first().unwrap();
+                self.input(side, Input::Received { flow: FLOW, bytes });
+                true
+            }
+            (_, Some((at, side))) if at <= end => {
+                self.now = self.now.max(at);
+                self.input(side, Input::TimerFired);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    // What happened
+
+    /// The next event of a side.
+    pub(crate) fn event(&mut self, side: Side) -> Event {
+        self.events
+            .get_mut(&side)
+            .unwrap()
+            .pop_front()
+            .expect("an event")
+    }
+
+    /// The next event of a side, which must be of this session.
+    pub(crate) fn session_event(&mut self, side: Side, expected: SessionId) -> SessionEvent {
+        match self.event(side) {
+            Event::Session { session, event } if session == expected => event,
+            other => panic!("{side:?} has {other:?}"),
+        }
+    }
+
+    pub(crate) fn ended(&mut self, side: Side, session: SessionId) -> Ended {
+        match self.session_event(side, session) {
+            SessionEvent::Ended(ended) => ended,
+            other => panic!("{side:?} has {other:?}"),
+        }
+    }
+
+    pub(crate) fn incoming(&mut self, side: Side) -> SessionId {
+        match self.event(side) {
+            Event::Session {
+                session,
+                event: SessionEvent::Incoming { .. },
+            } => session,
+            other => panic!("{side:?} has {other:?}"),
+        }
+    }
+
+    pub(crate) fn no_events(&self) {
+        for (side, events) in &self.events {
+            assert!(events.is_empty(), "{side:?} has {events:?}");
+        }
+    }
+
+    /// What went over the wire since the last call.
+    #[track_caller]
+    pub(crate) fn sent(&mut self, expected: &[&str]) {
+        assert_eq!(std::mem::take(&mut self.trace), expected);
+    }
+
+    pub(crate) fn trace(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.trace)
+    }
+
+    /// The last message of this description.
+    pub(crate) fn last_request(&self, method: &Method) -> &sidetone_sip::Request {
+        let requests = self
+            .messages
+            .iter()
+            .rev()
+            .filter_map(|message| match message {
+                Message::Request(request) => Some(request),
+                Message::Response(_) => None,
+            });
+        requests
+            .into_iter()
+            .find(|request| request.method == *method)
+            .expect("a request")
+    }
+
+    pub(crate) fn last_response(&self, status: u16, method: &Method) -> &sidetone_sip::Response {
+        let responses = self
+            .messages
+            .iter()
+            .rev()
+            .filter_map(|message| match message {
+                Message::Response(response) => Some(response),
+                Message::Request(_) => None,
+            });
+        let wanted = |r: &&sidetone_sip::Response| {
+            r.status.code() == status && r.headers.cseq.method == *method
+        };
+        responses.into_iter().find(wanted).expect("a response")
+    }
+
+    /// Waits for the last timer and checks that nothing is left over.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        self.run(Duration::from_secs(200));
+        self.sent(&[]);
+        self.no_events();
+        for side in [A, B] {
+            assert!(self.agents[&side].is_idle(), "{side:?} is not idle");
+            assert!(
+                !self.timeouts.contains_key(&side),
+                "{side:?} has a timer left"
+            );
+        }
+    }
+
+    // Short cuts
+
+    /// A calls B with an offer; B rings.
+    pub(crate) fn call(&mut self) -> (SessionId, SessionId) {
+        let invite = self.invitation();
+        let caller = self.command(A, |a, now| a.invite(now, invite));
+        self.settle();
+        let callee = self.incoming(B);
+        (caller, callee)
+    }
+
+    pub(crate) fn invitation(&self) -> Invite {
+        let origin = Origin::Explicit {
+            flow: FLOW,
+            from: address("sip:101@a.test"),
+            contact: address("sip:a@a.invalid"),
+        };
+        Invite {
+            origin,
+            target: uri("sip:102@b.test"),
+            to: address("sip:102@b.test"),
+            headers: Vec::new(),
+            body: Some(Body::sdp("offer")),
+        }
+    }
+
+    /// A call that both have accepted, with its signalling checked and forgotten.
+    pub(crate) fn confirmed_call(&mut self) -> (SessionId, SessionId) {
+        let (caller, callee) = self.call();
+        self.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
+        self.settle();
+        match self.session_event(A, caller) {
+            SessionEvent::Accepted { body, .. } => assert_eq!(body, Some(Body::sdp("answer"))),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(self.session_event(B, callee), SessionEvent::Confirmed);
+        self.sent(&["A INVITE", "B 200 INVITE", "A ACK"]);
+        self.no_events();
+        (caller, callee)
+    }
+}
+
+pub(crate) fn uri(text: &str) -> Uri {
+    Uri::parse(text).unwrap()
+}
+
+pub(crate) fn address(text: &str) -> Address {
+    Address::new(uri(text))
+}
+
+pub(crate) fn account(secret: &str) -> Account {
+    Account {
+        flow: FLOW,
+        address_of_record: address("sip:101@demo.test"),
+        registrar: uri("sip:demo.test"),
+        auth_user: None,
+        secret: Secret::new(secret),
+        contact: address("sip:c0ffee@a.invalid"),
+        expires: 600,
+    }
+}

@@ -1,0 +1,4 @@
+//! Two agents and what happens between them: exact messages, exact events and nothing left over.
+
+mod calls;
+mod harness;

@@ -1,6 +1,7 @@
 //! The standard library for `wasm32-unknown-unknown`: rustup's, else one built with Debian's
 //! compiler, which comes with the source.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -86,19 +87,11 @@ pub(crate) fn provide(console: &Console) -> Result<Wasm> {
     Ok(Wasm::Debian)
 }
 
-/// Whether this compiler has a standard library for wasm32 that it can use.
+/// Whether this compiler has a standard library for wasm32 that it can use, with what tests need.
 fn compiles(rustc: &str) -> bool {
     let out = memory().join("probe.rmeta");
     let mut probe = program(rustc);
-    probe.args([
-        "--target",
-        TARGET,
-        "--crate-type",
-        "lib",
-        "--emit",
-        "metadata",
-        "-o",
-    ]);
+    probe.args(["--target", TARGET, "--test", "--emit", "metadata", "-o"]);
     probe.arg(out).arg("-");
     let quiet = probe
         .stdin(Stdio::null())
@@ -117,7 +110,7 @@ fn build_std(console: &Console) -> Result<()> {
     }
     let mut build = cargo(&[
         "build",
-        "-Zbuild-std=std,panic_abort",
+        "-Zbuild-std=std,panic_abort,test",
         "--release",
         "--target",
         TARGET,
@@ -167,20 +160,37 @@ fn lay_out_empty_crate(dir: &Path) -> io::Result<()> {
     )
 }
 
+/// Files are replaced one by one, so that a build that runs meanwhile finds each of them.
 fn install_std(built: &Path, library: &Path) -> io::Result<()> {
-    remove_tree(library)?;
     fs::create_dir_all(library)?;
-    for entry in fs::read_dir(built)? {
-        let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "rlib")
-            && let Some(name) = path.file_name()
-        {
-            fs::copy(&path, library.join(name))?;
+    let mut installed = HashSet::new();
+    for path in rlibs(built)? {
+        if let Some(name) = path.file_name() {
+            let new = library.join(name).with_extension("new");
+            fs::copy(&path, &new)?;
+            fs::rename(&new, library.join(name))?;
+            installed.insert(name.to_owned());
         }
     }
-    Ok(())
+    let stale = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| !installed.contains(name))
+    };
+    rlibs(library)?
+        .into_iter()
+        .filter(stale)
+        .try_for_each(fs::remove_file)
+}
+
+fn rlibs(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found: Vec<PathBuf> = fs::read_dir(dir)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    found.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "rlib")
+    });
+    Ok(found)
 }
 
 fn remove_tree(dir: &Path) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 import type { PlaywrightTestConfig } from '@playwright/test';
 
-const installed = process.env.SIDETONE_CHROMIUM;
+const installed = process.env.E2E_CHROMIUM;
 
 export const flags = [
   '--disable-gpu',

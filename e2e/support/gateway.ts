@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
-const PROGRAM = process.env.SIDETONE_GATEWAY ?? '../target/debug/sidetone';
+const PROGRAM = process.env.E2E_GATEWAY ?? '../target/debug/sidetone';
 
 export class Gateway {
   private constructor(

@@ -14,8 +14,8 @@ test('a blocked microphone is named, with what to do', async ({ phones }) => {
 
 test('a missing microphone is named, with what to do', async ({ gateway, troubles }) => {
   const browser = await chromium.launch({
-    executablePath: process.env.SIDETONE_CHROMIUM,
-    channel: process.env.SIDETONE_CHROMIUM ? undefined : 'chromium',
+    executablePath: process.env.E2E_CHROMIUM,
+    channel: process.env.E2E_CHROMIUM ? undefined : 'chromium',
     args: flags.filter((flag) => flag !== '--use-fake-device-for-media-stream'),
   });
   try {

@@ -10,8 +10,8 @@ import { expect, test } from '../support/test.ts';
 async function withProfile(use: (context: BrowserContext) => Promise<void>): Promise<void> {
   const profile = await mkdtemp(path.join(tmpdir(), 'sidetone-profile-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.SIDETONE_CHROMIUM,
-    channel: process.env.SIDETONE_CHROMIUM ? undefined : 'chromium',
+    executablePath: process.env.E2E_CHROMIUM,
+    channel: process.env.E2E_CHROMIUM ? undefined : 'chromium',
     args: flags,
     permissions: ['microphone', 'notifications'],
   });

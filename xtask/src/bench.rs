@@ -28,7 +28,7 @@ pub(crate) fn call(console: &Console) -> Result<ExitCode> {
     bench.args(["--no-install", "playwright", "test", "--config", "bench"]);
     bench
         .current_dir(root().join("e2e"))
-        .env("SIDETONE_GATEWAY", gateway);
+        .env("E2E_GATEWAY", gateway);
     browser.apply(&mut bench);
     aloud(&mut bench)
 }

@@ -192,7 +192,7 @@ fn in_the_browser(console: &Console, gateway: &Path, args: &[String]) -> Result<
         .args(args);
     tests.current_dir(root().join("e2e"));
     tests
-        .env("SIDETONE_GATEWAY", gateway)
+        .env("E2E_GATEWAY", gateway)
         .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &results);
     browser.apply(&mut tests);
     // A tally of an earlier run must not be taken for this one's.

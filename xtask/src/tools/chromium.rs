@@ -30,7 +30,7 @@ impl Chromium {
     /// Tells Playwright's configuration.
     pub(crate) fn apply(&self, command: &mut Command) {
         if let Self::Installed(path) = self {
-            command.env("SIDETONE_CHROMIUM", path);
+            command.env("E2E_CHROMIUM", path);
         }
     }
 }
@@ -55,13 +55,13 @@ pub(crate) fn provide(console: &Console) -> Result<Chromium> {
     console
         .run("Fetching Playwright's Chromium", About(60), &mut fetch)
         .with_context(
-            || "Install Chromium and name it: SIDETONE_CHROMIUM=/path/to/chromium cargo xtask test",
+            || "Install Chromium and name it: E2E_CHROMIUM=/path/to/chromium cargo xtask test",
         )?;
     Ok(Chromium::Playwright)
 }
 
 fn find() -> Option<String> {
-    let named = std::env::var("SIDETONE_CHROMIUM").ok();
+    let named = std::env::var("E2E_CHROMIUM").ok();
     named
         .or_else(|| {
             let path = std::env::var_os("PATH")?;

@@ -23,6 +23,8 @@ export class Gateway {
     const data = await mkdtemp(path.join(tmpdir(), 'sidetone-'));
     const child = spawn(PROGRAM, ['serve', '--demo', '--listen', '127.0.0.1:0', '--data', data, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Several of them run at once.
+      env: { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0' },
     });
     const lines: string[] = [];
     const url = await new Promise<string>((found, failed) => {

@@ -3,8 +3,18 @@
 //! Signals are written in one place, after each event of the engine; views only read them.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
+use sidetone_api::About;
+use sidetone_sip::Moment;
+use web_sys::{Event, EventTarget};
 
 use crate::model::{Call, CallKey, Identity, Line, Problem};
+use crate::phone::{Core, Engine, Shown, devices, obstacle};
+use crate::platform::listener::Listener;
+use crate::platform::notifications::{self, Choice};
+use crate::platform::update::Updates;
+use crate::platform::{install, tabs, vault};
+use crate::server;
 
 /// What is needed to sign in.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,23 +40,46 @@ pub struct Phone {
     pub calls: ReadSignal<Vec<Call>>,
     /// Faults that stand in the way now.
     pub problems: ReadSignal<Vec<Problem>>,
-    /// Milliseconds of the page's clock, once a second while a timer shows.
+    /// Milliseconds of the phone's clock, once a second while a timer shows.
     pub clock: ReadSignal<f64>,
     /// A newer version is ready; [`Phone::update`] loads it.
     pub update_ready: ReadSignal<bool>,
     /// The browser can install the app now; [`Phone::install`] asks it to.
     pub installable: ReadSignal<bool>,
+    /// What the gateway says of itself, once it did; with the accounts to try of a demonstration.
+    pub about: ReadSignal<Option<About>>,
+    engine: StoredValue<Engine, LocalStorage>,
+    updates: StoredValue<Option<Updates>, LocalStorage>,
 }
 
 /// Makes the phone of this page; every view below finds it by [`use_phone`].
 pub fn provide_phone() -> Phone {
-    let (line, _) = signal(Line::default());
-    let (identity, _) = signal(None);
-    let (calls, _) = signal(Vec::new());
-    let (problems, _) = signal(Vec::new());
-    let (clock, _) = signal(0.0);
-    let (update_ready, _) = signal(false);
-    let (installable, _) = signal(false);
+    let (line, set_line) = signal(Line::default());
+    let (identity, set_identity) = signal(None);
+    let (calls, set_calls) = signal(Vec::new());
+    let (problems, set_problems) = signal(Vec::new());
+    let (clock, set_clock) = signal(0.0);
+    let (update_ready, set_update_ready) = signal(false);
+    let (installable, set_installable) = signal(false);
+    let (about, set_about) = signal(None);
+    let shown = Shown {
+        line: set_line,
+        identity: set_identity,
+        calls: set_calls,
+        problems: set_problems,
+        clock: set_clock,
+    };
+    let updates = Updates::watch(move || set_update_ready.set(true));
+    let look = updates.clone();
+    let engine = Engine::new(shown, move || look.iter().for_each(Updates::look));
+    install::watch(move |possible| set_installable.set(possible));
+    engine.run(|core, _| {
+        if let Some(problem) = obstacle() {
+            core.set_problem(problem, true);
+        }
+    });
+    start(engine.clone(), set_about);
+    listen(&engine);
     let phone = Phone {
         line,
         identity,
@@ -55,9 +88,84 @@ pub fn provide_phone() -> Phone {
         clock,
         update_ready,
         installable,
+        about,
+        engine: StoredValue::new_local(engine),
+        updates: StoredValue::new_local(updates),
     };
     provide_context(phone);
     phone
+}
+
+/// Finds out what registering needs, and signs in again who was remembered.
+fn start(engine: Engine, show_about: WriteSignal<Option<About>>) {
+    let remembered = engine.clone();
+    spawn_local(async move {
+        if let Some(sign_in) = vault::load().await {
+            remembered.run(|core, now| core.sign_in(now, sign_in));
+        }
+    });
+    spawn_local(async move {
+        let instance = tabs::instance().await;
+        let about = server::about().await;
+        show_about.set(about.clone());
+        engine.run(|core, now| core.on_facts(now, about, instance));
+    });
+}
+
+/// Lets the engine know what happens to the page.
+fn listen(engine: &Engine) {
+    let Some(window) = web_sys::window() else {
+        return;
+    };
+    let Some(document) = window.document() else {
+        return;
+    };
+    let on = |target: &EventTarget, name, step: fn(&Engine, &Event)| {
+        let engine = engine.clone();
+        Listener::new(target, name, move |event| step(&engine, &event)).forever();
+    };
+    for (target, name) in [
+        (&*window, "online"),
+        (&*window, "pageshow"),
+        (&*document, "resume"),
+    ] {
+        on(target, name, |engine, _| {
+            engine.run(|core, now| core.on_wake(now))
+        });
+    }
+    on(&document, "visibilitychange", |engine, _| {
+        if web_sys::window()
+            .and_then(|it| it.document())
+            .is_some_and(|it| !it.hidden())
+        {
+            engine.run(|core, now| core.on_wake(now));
+        }
+    });
+    for gesture in ["pointerdown", "keydown"] {
+        on(&document, gesture, |engine, _| {
+            engine.run(|core, now| core.unlock_sound(now))
+        });
+    }
+    on(&window, "pagehide", |engine, _| {
+        engine.run(|core, now| core.on_page_left(now))
+    });
+    on(&window, "beforeunload", |engine, event| {
+        if engine.run(|core, _| core.has_calls()) {
+            event.prevent_default();
+        }
+    });
+    if let Some(devices) = devices() {
+        on(&devices, "devicechange", |engine, _| {
+            engine.run(|core, now| core.on_devices_changed(now));
+        });
+    }
+    let engine = engine.clone();
+    notifications::watch(move |call, choice| {
+        engine.run(|core, now| match choice {
+            Choice::Answer => core.answer(now, call),
+            Choice::Reject => core.reject(now, call),
+        });
+    });
 }
 
 /// The phone of this page.
@@ -69,62 +177,83 @@ pub fn use_phone() -> Phone {
 impl Phone {
     /// Signs in: unlocks sound (must run within the user's tap), asks for the microphone,
     /// connects. Outcome: [`Phone::line`]; the identity is set once the registrar said yes.
-    pub fn sign_in(&self, _sign_in: SignIn) {
-        todo!()
+    pub fn sign_in(&self, sign_in: SignIn) {
+        notifications::ask();
+        self.run(|core, now| {
+            core.unlock_sound(now);
+            core.ask_for_microphone();
+            core.sign_in(now, sign_in);
+        });
     }
 
     /// Signs out: hangs up, unregisters, forgets what was remembered.
     pub fn sign_out(&self) {
-        todo!()
+        self.run(Core::sign_out);
     }
 
     /// Tries again now, after a problem was mended or from [`Line::Down`].
     pub fn retry(&self) {
-        todo!()
+        self.run(|core, now| {
+            core.unlock_sound(now);
+            if core.problems.iter().any(Problem::is_microphone) {
+                core.ask_for_microphone();
+            }
+            core.retry(now);
+        });
     }
 
     /// Calls what was typed. `Err` says what is wrong with it, in words.
-    pub fn dial(&self, _number: &str) -> Result<CallKey, String> {
-        todo!()
+    pub fn dial(&self, number: &str) -> Result<CallKey, String> {
+        self.run(|core, now| core.dial(now, number))
     }
 
-    /// Answers an incoming call.
-    pub fn answer(&self, _call: CallKey) {
-        todo!()
+    /// Answers an incoming call. Other calls stay up in the background, silent.
+    pub fn answer(&self, call: CallKey) {
+        self.run(|core, now| core.answer(now, call));
     }
 
     /// Rejects an incoming call (603).
-    pub fn reject(&self, _call: CallKey) {
-        todo!()
+    pub fn reject(&self, call: CallKey) {
+        self.run(|core, now| core.reject(now, call));
     }
 
     /// Hangs up or gives up.
-    pub fn hang_up(&self, _call: CallKey) {
-        todo!()
+    pub fn hang_up(&self, call: CallKey) {
+        self.run(|core, now| core.hang_up(now, call));
+    }
+
+    /// Talks in this call again; the one that was in front goes to the background.
+    pub fn bring_to_front(&self, call: CallKey) {
+        self.run(|core, now| core.bring_to_front(now, call));
     }
 
     /// Turns the microphone off or on for this call.
-    pub fn set_muted(&self, _call: CallKey, _muted: bool) {
-        todo!()
+    pub fn set_muted(&self, call: CallKey, muted: bool) {
+        self.run(|core, now| core.set_muted(now, call, muted));
     }
 
     /// Presses a key (0–9 * # A–D): audible here, sent as RFC 4733 if a call is active.
-    pub fn press_key(&self, _call: Option<CallKey>, _key: char) {
-        todo!()
+    pub fn press_key(&self, call: Option<CallKey>, key: char) {
+        self.run(|core, now| core.press_key(now, call, key));
     }
 
     /// Takes the card of an ended call away.
-    pub fn dismiss(&self, _call: CallKey) {
-        todo!()
+    pub fn dismiss(&self, call: CallKey) {
+        self.run(|core, now| core.dismiss(now, call));
     }
 
     /// Loads the newer version; only when no call is up (the view asks first).
     pub fn update(&self) {
-        todo!()
+        self.updates
+            .with_value(|updates| updates.iter().for_each(Updates::load));
     }
 
     /// Shows the browser's install dialog.
     pub fn install(&self) {
-        todo!()
+        install::ask();
+    }
+
+    fn run<T>(&self, step: impl FnOnce(&mut Core, Moment) -> T) -> T {
+        self.engine.with_value(|engine| engine.run(step))
     }
 }

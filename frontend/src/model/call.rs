@@ -100,6 +100,38 @@ pub struct Call {
     pub phase: Phase,
     /// The microphone is off in this call.
     pub muted: bool,
+    /// Another call is in front: until this one comes back, neither side hears the other.
+    pub background: bool,
     /// Keys sent so far.
     pub keys: String,
+}
+
+impl Phase {
+    /// Answered and not over.
+    #[must_use]
+    pub fn is_talking(&self) -> bool {
+        matches!(self, Self::Connecting | Self::Active { .. })
+    }
+
+    /// Not over.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Self::Ended { .. })
+    }
+}
+
+impl EndReason {
+    /// For how many milliseconds the card stays: longer when there is something to read.
+    #[must_use]
+    pub fn linger(&self) -> f64 {
+        match self {
+            Self::HungUp
+            | Self::PeerHungUp
+            | Self::Cancelled
+            | Self::Rejected
+            | Self::AnsweredElsewhere => 5_000.0,
+            Self::Missed | Self::Failed(_) => 60_000.0,
+            _ => 12_000.0,
+        }
+    }
 }

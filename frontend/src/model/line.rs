@@ -53,3 +53,36 @@ pub enum Problem {
     /// The browser wants a tap before it plays sound.
     SoundBlocked,
 }
+
+impl Problem {
+    /// Whether asking for the microphone again could mend it.
+    #[must_use]
+    pub fn is_microphone(&self) -> bool {
+        matches!(
+            self,
+            Self::MicrophoneDenied | Self::NoMicrophone | Self::MicrophoneBusy
+        )
+    }
+
+    /// What happened and what to do.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::MicrophoneDenied => {
+                "The microphone is blocked. Allow it in the address bar's site settings, then try again."
+            }
+            Self::NoMicrophone => "No microphone was found. Plug one in, then try again.",
+            Self::MicrophoneBusy => {
+                "Another program holds the microphone. Close that program, then try again."
+            }
+            Self::NoSpeaker => "No speaker or headset was found. Plug one in to hear calls.",
+            Self::InsecurePage => {
+                "Browsers allow the microphone on secure pages only. Open this page by https, or on localhost."
+            }
+            Self::NoWebRtc => {
+                "This browser can't make calls. Use a current Chrome, Edge, Firefox or Safari."
+            }
+            Self::SoundBlocked => "The browser holds the sound back. Tap anywhere to hear it.",
+        }
+    }
+}

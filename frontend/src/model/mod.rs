@@ -1,7 +1,19 @@
 //! Plain structs and rules, without a browser.
 
+mod backoff;
 mod call;
+mod calls;
+mod dial;
+mod ending;
+mod light;
 mod line;
+mod tone;
 
+pub use backoff::*;
 pub use call::*;
+pub use calls::*;
+pub use dial::*;
+pub use ending::*;
+pub use light::*;
 pub use line::*;
+pub use tone::*;

@@ -1,0 +1,215 @@
+//! All calls of this phone and the rules by which they change.
+
+use super::{Call, CallKey, Direction, EndReason, Party, Phase};
+
+/// The cards, oldest first.
+///
+/// At most one call is in front: the one dialled, answered or brought there last. All other
+/// calls stay up, silent in both directions. When the front call ends and just one is left, that
+/// one comes back by itself, as on a mobile phone.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    cards: Vec<Card>,
+    last_key: u64,
+    front: Option<CallKey>,
+}
+
+#[derive(Clone, Debug)]
+struct Card {
+    call: Call,
+    answered: Option<f64>,
+    goes_at: Option<f64>,
+}
+
+impl Calls {
+    /// A call that we make; it is in front at once.
+    pub fn dial(&mut self, peer: Party) -> CallKey {
+        let key = self.add(Direction::Outgoing, peer, Phase::Calling);
+        self.bring_to_front(key);
+        key
+    }
+
+    /// A call that comes in.
+    pub fn ring(&mut self, peer: Party) -> CallKey {
+        self.add(Direction::Incoming, peer, Phase::Incoming)
+    }
+
+    /// The other phone rings, or the network plays something (`early_media`) in its place.
+    pub fn on_ringing(&mut self, key: CallKey, early_media: bool) {
+        let Some(card) = self.card_mut(key) else {
+            return;
+        };
+        let already = match card.call.phase {
+            Phase::Calling => false,
+            Phase::Ringing { early_media } => early_media,
+            _ => return,
+        };
+        card.call.phase = Phase::Ringing {
+            early_media: early_media || already,
+        };
+    }
+
+    /// One side answered, at `now`.
+    pub fn on_answered(&mut self, key: CallKey, now: f64) {
+        let Some(card) = self.card_mut(key) else {
+            return;
+        };
+        if matches!(
+            card.call.phase,
+            Phase::Calling | Phase::Ringing { .. } | Phase::Incoming
+        ) {
+            card.call.phase = Phase::Connecting;
+            card.answered = Some(now);
+            self.bring_to_front(key);
+        }
+    }
+
+    /// Sound flows, for the first time or again.
+    pub fn on_sound(&mut self, key: CallKey) {
+        let Some(card) = self.card_mut(key) else {
+            return;
+        };
+        if let (true, Some(since)) = (card.call.phase.is_talking(), card.answered) {
+            card.call.phase = Phase::Active {
+                since,
+                interrupted: false,
+            };
+        }
+    }
+
+    /// Sound stopped flowing.
+    pub fn on_interrupted(&mut self, key: CallKey) {
+        let Some(card) = self.card_mut(key) else {
+            return;
+        };
+        if let Phase::Active { interrupted, .. } = &mut card.call.phase {
+            *interrupted = true;
+        }
+    }
+
+    /// It is over, at `now`. The first reason stays.
+    pub fn on_ended(&mut self, key: CallKey, reason: EndReason, now: f64) {
+        let Some(card) = self.card_mut(key) else {
+            return;
+        };
+        if !card.call.phase.is_live() {
+            return;
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates"
+        )]
+        let seconds = card
+            .answered
+            .map(|since| ((now - since) / 1000.0).floor() as u32);
+        card.goes_at = Some(now + reason.linger());
+        card.call.phase = Phase::Ended { reason, seconds };
+        card.call.background = false;
+        if self.front == Some(key) {
+            self.front = None;
+            let mut talking = self.cards.iter().filter(|c| c.call.phase.is_talking());
+            if let (Some(only), None) = (talking.next().map(|c| c.call.key), talking.next()) {
+                self.bring_to_front(only);
+            }
+        }
+    }
+
+    /// Puts a live call in front of all others.
+    pub fn bring_to_front(&mut self, key: CallKey) {
+        if !self.call(key).is_some_and(|call| call.phase.is_live()) {
+            return;
+        }
+        self.front = Some(key);
+        for Card { call, .. } in &mut self.cards {
+            call.background = call.key != key && call.phase.is_talking();
+        }
+    }
+
+    /// Turns the microphone off or on in one call.
+    pub fn set_muted(&mut self, key: CallKey, muted: bool) {
+        if let Some(card) = self.card_mut(key).filter(|card| card.call.phase.is_live()) {
+            card.call.muted = muted;
+        }
+    }
+
+    /// Notes a key that was sent.
+    pub fn on_key(&mut self, key: CallKey, digit: char) {
+        if let Some(card) = self.card_mut(key) {
+            card.call.keys.push(digit);
+        }
+    }
+
+    /// Takes the card of an ended call away.
+    pub fn dismiss(&mut self, key: CallKey) {
+        self.cards
+            .retain(|card| card.call.key != key || card.call.phase.is_live());
+    }
+
+    /// Takes away the cards whose time is over.
+    pub fn dismiss_due(&mut self, now: f64) {
+        self.cards
+            .retain(|card| card.goes_at.is_none_or(|at| at > now));
+    }
+
+    /// When the next card goes.
+    #[must_use]
+    pub fn next_dismissal(&self) -> Option<f64> {
+        self.cards
+            .iter()
+            .filter_map(|card| card.goes_at)
+            .min_by(f64::total_cmp)
+    }
+
+    /// One call.
+    #[must_use]
+    pub fn call(&self, key: CallKey) -> Option<&Call> {
+        self.iter().find(|call| call.key == key)
+    }
+
+    /// All calls, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Call> {
+        self.cards.iter().map(|card| &card.call)
+    }
+
+    /// The call in front, while it is live.
+    #[must_use]
+    pub fn front(&self) -> Option<&Call> {
+        self.front.and_then(|key| self.call(key))
+    }
+
+    /// Whether the microphone is heard in this call.
+    #[must_use]
+    pub fn is_heard(&self, key: CallKey) -> bool {
+        self.call(key)
+            .is_some_and(|c| c.phase.is_talking() && !c.muted && !c.background)
+    }
+
+    fn add(&mut self, direction: Direction, peer: Party, phase: Phase) -> CallKey {
+        self.last_key += 1;
+        let key = CallKey(self.last_key);
+        let call = Call {
+            key,
+            direction,
+            peer,
+            phase,
+            muted: false,
+            background: false,
+            keys: String::new(),
+        };
+        self.cards.push(Card {
+            call,
+            answered: None,
+            goes_at: None,
+        });
+        key
+    }
+
+    fn card_mut(&mut self, key: CallKey) -> Option<&mut Card> {
+        self.cards.iter_mut().find(|card| card.call.key == key)
+    }
+}
+
+#[cfg(test)]
+#[path = "calls_test.rs"]
+mod tests;

@@ -1,0 +1,355 @@
+//! Signing in, and keeping the connection.
+//!
+//! ```text
+//!            sign in            opened
+//!   Closed ──────────→ Opening ────────→ Open
+//!     ↑                 ↑   │ refused      │ lost, silent
+//!     │ sign out,       │   ↓              ↓
+//!     └ wrong password  └─ Waiting ←───────┘
+//!                       due, `online`, wake-up, retry
+//! ```
+
+use std::time::Duration;
+
+use leptos::task::spawn_local;
+use sidetone_sip::auth::Secret;
+use sidetone_sip::message::{Host, SipUri, Transport};
+use sidetone_sip::{
+    Account, AccountId, Address, Input, Moment, RegistrationFailure, RegistrationState, Uri,
+};
+
+use super::engine::{Core, FLOW};
+use super::entropy::Entropy;
+use super::socket::{Socket, SocketEvent};
+use crate::model::{Connection, EndReason, Identity, Light};
+use crate::platform::vault;
+use crate::state::SignIn;
+
+/// How long a connection may take to answer after a wake-up before another one is opened.
+const WAKE_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a connection may take to open.
+const OPEN_PATIENCE: Duration = Duration::from_secs(10);
+/// The lifetime asked of the registrar, in seconds.
+const EXPIRES: u32 = 600;
+
+impl Core {
+    /// Starts over with these.
+    pub(crate) fn sign_in(&mut self, now: Moment, sign_in: SignIn) {
+        self.leave(now, &EndReason::HungUp);
+        self.sign_in = Some(sign_in);
+        self.connect(now);
+    }
+
+    /// Hangs up, unregisters and forgets.
+    pub(crate) fn sign_out(&mut self, now: Moment) {
+        self.leave(now, &EndReason::HungUp);
+        self.identity = None;
+        spawn_local(vault::forget());
+    }
+
+    /// The page goes away: whoever is talked to must not be left in silence.
+    pub(crate) fn on_page_left(&mut self, now: Moment) {
+        self.leave(now, &EndReason::HungUp);
+    }
+
+    /// Tries again now.
+    pub(crate) fn retry(&mut self, now: Moment) {
+        match (self.light.connection, self.account) {
+            (Connection::Waiting { .. }, _) => self.connect(now),
+            (Connection::Open, Some(account)) => {
+                let _ = self.command(|agent| agent.refresh_account(now, account));
+                self.probe(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The machine woke up, the network is back, or the page came to sight.
+    pub(crate) fn on_wake(&mut self, now: Moment) {
+        match self.light.connection {
+            Connection::Waiting { .. } => self.connect(now),
+            Connection::Open => self.probe(now),
+            Connection::Closed | Connection::Opening => {}
+        }
+    }
+
+    fn probe(&mut self, now: Moment) {
+        if self.command(|agent| agent.probe_flow(now, FLOW)).is_ok() {
+            self.probe_until.get_or_insert(now + WAKE_PATIENCE);
+        }
+    }
+
+    /// What the gateway and the tab say of themselves is here: register if that was waited for.
+    pub(crate) fn on_facts(
+        &mut self,
+        now: Moment,
+        about: Option<sidetone_api::About>,
+        instance: String,
+    ) {
+        self.about = about;
+        self.instance = Some(instance);
+        self.add_account(now);
+    }
+
+    fn connect(&mut self, now: Moment) {
+        let (Some(sign_in), Some(engine)) = (&self.sign_in, self.handle()) else {
+            return;
+        };
+        let url = sign_in
+            .server
+            .clone()
+            .unwrap_or_else(|| own_server(self.about.as_ref()));
+        let on_event = move |event| engine.run(|core, now| core.on_socket(now, event));
+        self.light.connection = Connection::Opening;
+        self.probe_until = Some(now + OPEN_PATIENCE);
+        self.socket = Socket::open(&url, on_event);
+        if self.socket.is_none() {
+            self.lose(now, "The address of the server is not valid.");
+        }
+    }
+
+    fn on_socket(&mut self, now: Moment, event: SocketEvent) {
+        match event {
+            SocketEvent::Opened => {
+                self.light.connection = Connection::Open;
+                self.probe_until = None;
+                self.input(
+                    now,
+                    Input::TransportUp {
+                        flow: FLOW,
+                        transport: Transport::Ws,
+                    },
+                );
+                self.add_account(now);
+            }
+            SocketEvent::Received(bytes) => self.input(now, Input::Received { flow: FLOW, bytes }),
+            SocketEvent::Closed if self.light.connection == Connection::Opening => {
+                self.lose(now, "The server can't be reached.");
+            }
+            SocketEvent::Closed => self.lose(now, "The connection was lost."),
+        }
+    }
+
+    /// Registers once the connection, the domain and this tab's instance id are there.
+    fn add_account(&mut self, now: Moment) {
+        if self.account.is_some() || self.light.connection != Connection::Open {
+            return;
+        }
+        let (Some(sign_in), Some(instance)) = (&self.sign_in, &self.instance) else {
+            return;
+        };
+        let Some(identity) = self.identify(sign_in) else {
+            self.lose(
+                now,
+                "The server does not say for whom it works. Is it a Sidetone server?",
+            );
+            return;
+        };
+        let Some(host) = parse_host(&identity.domain) else {
+            self.close(now);
+            self.light.refused = Some(format!("“{}” is no domain.", identity.domain));
+            return;
+        };
+        let user = SipUri::new(&identity.extension, host.clone());
+        let mut contact = SipUri::new(
+            &identity.extension,
+            Host::Name(self.via_host.as_str().into()),
+        );
+        contact.params.set("transport", Some("ws"));
+        let mut contact = Address::new(Uri::Sip(contact));
+        contact
+            .params
+            .set("+sip.instance", Some(&format!("\"<{instance}>\"")));
+        let account = Account {
+            flow: FLOW,
+            address_of_record: Address {
+                display_name: identity.name.as_deref().map(Into::into),
+                ..Address::new(Uri::Sip(user))
+            },
+            registrar: Uri::Sip(SipUri {
+                user: None,
+                ..SipUri::new("", host)
+            }),
+            auth_user: None,
+            secret: Secret::new(sign_in.password.clone()),
+            contact,
+            expires: EXPIRES,
+        };
+        self.account = self.command(|agent| agent.add_account(now, account)).ok();
+    }
+
+    /// Who signs in, as far as that can be known before the registrar says yes.
+    fn identify(&self, sign_in: &SignIn) -> Option<Identity> {
+        let typed = sign_in.extension.trim();
+        let (extension, domain) = match typed.split_once('@') {
+            Some((extension, domain)) => (extension, domain.to_owned()),
+            None => (typed, self.about.as_ref()?.domain.clone()),
+        };
+        let demo = self
+            .about
+            .iter()
+            .flat_map(|about| about.demo.iter().flatten());
+        let name = demo
+            .filter(|it| it.number == extension)
+            .map(|it| it.name.clone())
+            .next();
+        Some(Identity {
+            extension: extension.to_owned(),
+            name,
+            domain,
+        })
+    }
+
+    pub(super) fn on_registration(
+        &mut self,
+        now: Moment,
+        account: AccountId,
+        state: RegistrationState,
+    ) {
+        if self.account != Some(account) {
+            return;
+        }
+        match &state {
+            RegistrationState::Registered { .. } => {
+                self.light.trouble = None;
+                self.backoff.reset();
+                if self.identity.is_none() {
+                    self.on_signed_in();
+                }
+                self.mend_sound(now);
+                (self.on_ready)();
+            }
+            RegistrationState::Failed {
+                cause: RegistrationFailure::WrongCredentials,
+                ..
+            } => {
+                self.close(now);
+                self.identity = None;
+                self.light.refused =
+                    Some("The server does not know this extension with this password.".into());
+                return;
+            }
+            _ => {}
+        }
+        // While one attempt is repeated, the light goes on saying why the last one failed.
+        let repeats = state == RegistrationState::Registering && self.light.registration.is_some();
+        if !repeats {
+            self.light.registration = Some(state);
+        }
+    }
+
+    fn on_signed_in(&mut self) {
+        let Some(sign_in) = self.sign_in.clone() else {
+            return;
+        };
+        self.identity = self.identify(&sign_in);
+        spawn_local(async move {
+            if sign_in.remember {
+                vault::keep(&sign_in).await
+            } else {
+                vault::forget().await
+            }
+        });
+    }
+
+    pub(super) fn on_answered(&mut self, now: Moment) {
+        self.light.answered = Some(now);
+        self.probe_until = None;
+    }
+
+    pub(super) fn on_silent(&mut self, now: Moment) {
+        self.lose(now, "The server has stopped answering.");
+        // It was open until now, so the first new attempt need not wait.
+        self.connect(now);
+    }
+
+    pub(super) fn on_connection_time(&mut self, now: Moment) {
+        if let Connection::Waiting { until } = self.light.connection
+            && until <= now
+        {
+            self.connect(now);
+        }
+        if self.probe_until.is_some_and(|until| until <= now) {
+            match self.light.connection {
+                Connection::Opening => self.lose(now, "The server can't be reached."),
+                _ => self.on_silent(now),
+            }
+        }
+    }
+
+    /// When the connection next wants attention.
+    pub(super) fn connection_due(&self, now: Moment) -> Option<Moment> {
+        let waiting = match self.light.connection {
+            Connection::Waiting { until } => Some(until),
+            _ => None,
+        };
+        let fades = self.light.fresh_until().filter(|until| *until > now);
+        [waiting, self.probe_until, fades]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The connection is gone; the next one follows after a while.
+    fn lose(&mut self, now: Moment, why: &str) {
+        self.socket = None;
+        self.probe_until = None;
+        let online = web_sys::window().is_none_or(|window| window.navigator().on_line());
+        self.light.trouble = Some(if online {
+            why.to_owned()
+        } else {
+            "This device is offline.".to_owned()
+        });
+        self.light.connection = Connection::Waiting {
+            until: now + self.backoff.wait(Entropy.fraction()),
+        };
+        self.input(now, Input::TransportDown { flow: FLOW });
+    }
+
+    /// Ends all calls, unregisters and closes the connection.
+    fn leave(&mut self, now: Moment, reason: &EndReason) {
+        self.end_all(now, reason);
+        if let Some(account) = self.account.take() {
+            let _ = self.command(|agent| agent.remove_account(now, account));
+        }
+        self.close(now);
+    }
+
+    /// The browser still sends what was handed to it before the close. What the agent wanted to
+    /// know of the answers no longer matters.
+    fn close(&mut self, now: Moment) {
+        if let Some(account) = self.account.take() {
+            let _ = self.command(|agent| agent.remove_account(now, account));
+        }
+        if self.socket.take().is_some() {
+            self.input(now, Input::TransportDown { flow: FLOW });
+        }
+        self.sign_in = None;
+        self.probe_until = None;
+        self.backoff.reset();
+        self.light = Light::default();
+    }
+}
+
+/// The SIP socket of the server this page came from.
+fn own_server(about: Option<&sidetone_api::About>) -> String {
+    let path = about.map_or("/sip", |about| &about.sip_path);
+    let location = web_sys::window().map(|window| window.location());
+    let scheme = location.as_ref().and_then(|it| it.protocol().ok());
+    let scheme = if scheme.as_deref() == Some("https:") {
+        "wss"
+    } else {
+        "ws"
+    };
+    let host = location
+        .and_then(|location| location.host().ok())
+        .unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+pub(super) fn parse_host(domain: &str) -> Option<Host> {
+    let uri = Uri::parse(&format!("sip:{domain}")).ok()?;
+    uri.as_sip()
+        .filter(|uri| uri.user.is_none())
+        .map(|uri| uri.host.clone())
+}

@@ -1,0 +1,283 @@
+//! What the engine keeps of a call's sound, and how it is set up and repaired.
+
+use std::rc::Rc;
+
+use leptos::task::spawn_local;
+use sidetone_sip::{Body, Moment, SessionId, Status};
+
+use super::engine::Core;
+use super::microphone::{self, Opening};
+use super::peer::{NoSound, Peer, PeerEvent};
+use crate::model::{CallKey, EndReason, Phase, Problem};
+
+/// After so many offers in vain a call without sound is given up.
+const REPAIRS: u32 = 4;
+
+/// One call's session and sound.
+#[derive(Default)]
+pub(super) struct Media {
+    /// The session, once the agent knows of the call.
+    pub(super) session: Option<SessionId>,
+    /// The sound, once it is wanted.
+    pub(super) peer: Option<Rc<Peer>>,
+    /// The offer of an incoming call; none if the caller wants ours.
+    pub(super) offer: Option<String>,
+    /// The answer that our offer got so far, early or final.
+    pub(super) remote: Option<String>,
+    /// Sound failed and waits for a new offer.
+    pub(super) broken: bool,
+    /// A new offer of ours is under way.
+    pub(super) offering: bool,
+    pub(super) repairs: u32,
+}
+
+impl Media {
+    /// Opens or shuts both directions.
+    pub(super) fn apply(&self, heard: bool, audible: bool) {
+        if let Some(peer) = &self.peer {
+            peer.set_heard(heard);
+            peer.set_audible(audible);
+        }
+    }
+}
+
+pub(super) const NO_SOUND: &str =
+    "The browser could not set up sound. Reload the page and call again.";
+
+impl Core {
+    /// A peer connection that reports to this call.
+    pub(super) fn new_peer(&self, key: CallKey) -> Result<Rc<Peer>, NoSound> {
+        let engine = self.handle().ok_or(NoSound)?;
+        let report = move |event| engine.run(|core, now| core.on_peer(now, key, event));
+        Ok(Rc::new(Peer::new(report)?))
+    }
+
+    fn on_peer(&mut self, now: Moment, key: CallKey, event: PeerEvent) {
+        match event {
+            PeerEvent::Connected => {
+                if let Some(media) = self.media.get_mut(&key) {
+                    (media.broken, media.repairs) = (false, 0);
+                }
+                self.calls.on_sound(key);
+            }
+            PeerEvent::Interrupted => self.calls.on_interrupted(key),
+            PeerEvent::Failed => {
+                self.calls.on_interrupted(key);
+                if let Some(media) = self.media.get_mut(&key) {
+                    media.broken = true;
+                }
+                self.repair(now, key);
+            }
+            PeerEvent::MicrophoneLost => self.reopen_microphone(key),
+            PeerEvent::SoundBlocked => self.set_problem(Problem::SoundBlocked, true),
+        }
+    }
+
+    /// The server is there again, maybe by another network: mend what has no sound.
+    pub(super) fn mend_sound(&mut self, now: Moment) {
+        let keys: Vec<CallKey> = self.media.keys().copied().collect();
+        for key in keys {
+            let interrupted = |phase: &Phase| {
+                matches!(
+                    phase,
+                    Phase::Active {
+                        interrupted: true,
+                        ..
+                    }
+                )
+            };
+            if self
+                .calls
+                .call(key)
+                .is_some_and(|call| interrupted(&call.phase))
+            {
+                self.repair(now, key);
+            }
+        }
+    }
+
+    /// Offers new paths for the sound. Without a connection to the server this waits for it.
+    fn repair(&mut self, now: Moment, key: CallKey) {
+        if !self.light.registered() || !self.calls.call(key).is_some_and(|c| c.phase.is_talking()) {
+            return;
+        }
+        let Some(media) = self.media.get_mut(&key) else {
+            return;
+        };
+        let (Some(peer), false) = (media.peer.clone(), media.offering) else {
+            return;
+        };
+        if media.repairs >= REPAIRS {
+            let words =
+                "The sound was lost and did not come back. Check the network and call again.";
+            self.end_call(now, key, EndReason::Failed(words.to_owned()));
+            return;
+        }
+        media.repairs += 1;
+        media.offering = true;
+        peer.restart_ice();
+        let Some(engine) = self.handle() else { return };
+        spawn_local(async move {
+            let offer = peer.offer().await;
+            engine.run(|core, now| core.send_offer(now, key, offer));
+        });
+    }
+
+    fn send_offer(&mut self, now: Moment, key: CallKey, offer: Result<String, NoSound>) {
+        let session = self.media.get(&key).and_then(|media| media.session);
+        let sent = match (session, offer) {
+            (Some(session), Ok(sdp)) => self
+                .command(|agent| agent.offer(now, session, Body::sdp(&sdp)))
+                .is_ok(),
+            _ => false,
+        };
+        if !sent {
+            self.on_offer_refused(key);
+        }
+    }
+
+    pub(super) fn on_offer_answered(&mut self, key: CallKey, answer: Option<String>) {
+        let Some(media) = self.media.get_mut(&key) else {
+            return;
+        };
+        media.offering = false;
+        if let (Some(peer), Some(answer)) = (media.peer.clone(), answer) {
+            spawn_local(async move {
+                // Should the browser refuse it, sound stays away and the next repair follows.
+                let _ = peer.take_answer(&answer, false).await;
+            });
+        }
+    }
+
+    /// Our new offer came to nothing: back to what was agreed before.
+    pub(super) fn on_offer_refused(&mut self, key: CallKey) {
+        let Some(media) = self.media.get_mut(&key) else {
+            return;
+        };
+        media.offering = false;
+        if let Some(peer) = media.peer.clone() {
+            spawn_local(async move {
+                let _ = peer.withdraw_offer().await;
+            });
+        }
+    }
+
+    /// The peer changes the session: answer with what the browser makes of it.
+    pub(super) fn on_offer(&mut self, now: Moment, key: CallKey, offer: Option<String>) {
+        let Some(media) = self.media.get(&key) else {
+            return;
+        };
+        let Some(session) = media.session else { return };
+        let (Some(offer), Some(peer), Some(engine)) = (offer, media.peer.clone(), self.handle())
+        else {
+            let refusal = Status::NOT_ACCEPTABLE_HERE;
+            let _ = self.command(|agent| agent.reject_offer(now, session, refusal));
+            return;
+        };
+        spawn_local(async move {
+            let answer = peer.answer(&offer).await;
+            engine.run(|core, now| {
+                let _ = core.command(|agent| match &answer {
+                    Ok(sdp) => agent.answer_offer(now, session, Body::sdp(sdp)),
+                    Err(NoSound) => agent.reject_offer(now, session, Status::NOT_ACCEPTABLE_HERE),
+                });
+            });
+        });
+    }
+
+    /// The microphone of a running call went away: the system's own takes its place.
+    fn reopen_microphone(&mut self, key: CallKey) {
+        self.set_problem(Problem::NoMicrophone, true);
+        let Some(engine) = self.handle() else { return };
+        let opening = microphone::open();
+        spawn_local(async move {
+            let track = opening.finish().await;
+            engine.run(|core, _| {
+                match (track, core.media.get(&key).and_then(|m| m.peer.as_ref())) {
+                    (Ok(track), Some(peer)) => {
+                        peer.set_microphone(track);
+                        core.set_problem(Problem::NoMicrophone, false);
+                    }
+                    (Ok(track), None) => track.stop(),
+                    (Err(problem), _) => core.on_microphone_problem(Some(problem)),
+                }
+            });
+        });
+    }
+
+    /// Devices were plugged in or out.
+    pub(crate) fn on_devices_changed(&mut self, _: Moment) {
+        let deaf = self.media.iter().filter(|(key, media)| {
+            let talking = self
+                .calls
+                .call(**key)
+                .is_some_and(|call| call.phase.is_talking());
+            talking
+                && media
+                    .peer
+                    .as_ref()
+                    .is_some_and(|peer| !peer.has_microphone())
+        });
+        let deaf: Vec<CallKey> = deaf.map(|(key, _)| *key).collect();
+        for key in deaf {
+            self.reopen_microphone(key);
+        }
+        self.look_for_devices();
+    }
+
+    /// Finds out what is missing on this machine.
+    pub(super) fn look_for_devices(&self) {
+        let Some(engine) = self.handle() else { return };
+        spawn_local(async move {
+            let denied = microphone::is_denied().await;
+            let mute = microphone::lacks_speaker().await;
+            engine.run(|core, _| {
+                core.set_problem(Problem::NoSpeaker, mute);
+                core.set_problem(Problem::MicrophoneDenied, denied);
+            });
+        });
+    }
+
+    /// Asks for the microphone once, so that no call has to wait for that.
+    pub(crate) fn ask_for_microphone(&self) {
+        let Some(engine) = self.handle() else { return };
+        spawn_local(async move {
+            let asked = microphone::ask().await;
+            engine.run(|core, _| {
+                core.on_microphone_problem(asked.err());
+                core.look_for_devices();
+            });
+        });
+    }
+
+    /// Shows what is the matter with the microphone; nothing is if it just worked.
+    pub(super) fn on_microphone_problem(&mut self, problem: Option<Problem>) {
+        for other in [
+            Problem::MicrophoneDenied,
+            Problem::NoMicrophone,
+            Problem::MicrophoneBusy,
+        ] {
+            self.set_problem(other, problem == Some(other));
+        }
+        if let Some(problem) = problem {
+            self.set_problem(problem, true);
+        }
+    }
+
+    /// A tap came: sounds may play now.
+    pub(crate) fn unlock_sound(&mut self, _: Moment) {
+        self.tones.unlock();
+        for media in self.media.values() {
+            if let Some(peer) = &media.peer {
+                peer.play();
+            }
+        }
+        self.set_problem(Problem::SoundBlocked, false);
+    }
+}
+
+/// A microphone for this call, once the browser gives it.
+pub(super) async fn attach(opening: Opening, peer: &Peer) -> Result<(), Problem> {
+    peer.set_microphone(opening.finish().await?);
+    Ok(())
+}

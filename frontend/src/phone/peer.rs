@@ -1,0 +1,386 @@
+//! One call's sound: the `RTCPeerConnection` and what hangs on it.
+//!
+//! Session descriptions pass through unread: codecs, directions and restarts are asked for by the
+//! API, never by editing text.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Function, Promise, Reflect};
+use leptos::task::spawn_local;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    HtmlAudioElement, MediaStream, MediaStreamTrack, RtcBundlePolicy, RtcConfiguration,
+    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpReceiver,
+    RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType,
+    RtcSessionDescriptionInit, RtcTrackEvent, RtcdtmfSender,
+};
+
+use super::microphone;
+use crate::platform::listener::Listener;
+
+/// How long candidates may be waited for at most, in milliseconds.
+const PATIENCE: i32 = 500;
+/// How long to wait for the siblings of the first candidate: they follow within a few
+/// milliseconds, while "complete" would take more than a hundred.
+const SIBLINGS: i32 = 5;
+/// In this order; whatever else the browser knows is not offered.
+const CODECS: [&str; 5] = [
+    "audio/opus",
+    "audio/g722",
+    "audio/pcmu",
+    "audio/pcma",
+    "audio/telephone-event",
+];
+
+#[wasm_bindgen]
+extern "C" {
+    /// What `web_sys` lacks of the peer connection.
+    #[wasm_bindgen(extends = RtcPeerConnection)]
+    type Restartable;
+    #[wasm_bindgen(method, js_name = restartIce)]
+    fn restart_ice(this: &Restartable);
+
+    /// What `web_sys` lacks of the sender of keys.
+    #[wasm_bindgen(extends = RtcdtmfSender)]
+    type KeySender;
+    #[wasm_bindgen(method, getter, js_name = canInsertDTMF)]
+    fn can_insert(this: &KeySender) -> bool;
+}
+
+/// What happens to the sound of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerEvent {
+    /// It flows.
+    Connected,
+    /// It stopped; the browser tries to get it back by itself.
+    Interrupted,
+    /// It stopped for good, unless a new offer brings it back.
+    Failed,
+    /// The microphone was unplugged or taken away.
+    MicrophoneLost,
+    /// The browser wants a tap before it plays.
+    SoundBlocked,
+}
+
+/// A step failed in the browser. There is nothing to tell apart: the call can't have sound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoSound;
+
+impl From<JsValue> for NoSound {
+    fn from(_: JsValue) -> Self {
+        Self
+    }
+}
+
+type OnEvent = Rc<dyn Fn(PeerEvent)>;
+
+/// The sound of one call; dropped, it ends and the microphone is let go.
+pub(crate) struct Peer {
+    connection: RtcPeerConnection,
+    speaker: HtmlAudioElement,
+    microphone: RefCell<Option<(MediaStreamTrack, Listener)>>,
+    heard: RefCell<bool>,
+    on_event: OnEvent,
+    candidate: Rc<RefCell<Option<Function>>>,
+    _listeners: [Listener; 3],
+}
+
+impl Peer {
+    /// A connection without an offer yet.
+    pub(crate) fn new(on_event: impl Fn(PeerEvent) + 'static) -> Result<Self, NoSound> {
+        let configuration = RtcConfiguration::new();
+        configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
+        let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
+        let speaker = HtmlAudioElement::new()?;
+        speaker.set_autoplay(true);
+        if let Some(device) = microphone::chosen_speaker() {
+            choose_output(&speaker, &device);
+        }
+        let on_event: OnEvent = Rc::new(on_event);
+        let candidate = Rc::new(RefCell::new(None));
+        let listeners = [
+            on_candidate(&connection, &candidate),
+            on_track(&connection, &speaker, &on_event),
+            on_state(&connection, &on_event),
+        ];
+        Ok(Self {
+            connection,
+            speaker,
+            microphone: RefCell::default(),
+            heard: RefCell::new(true),
+            on_event,
+            candidate,
+            _listeners: listeners,
+        })
+    }
+
+    /// An offer with the first usable candidates in it. A second one restarts ICE if that was
+    /// asked for.
+    pub(crate) async fn offer(&self) -> Result<String, NoSound> {
+        if self.transceiver().is_none() {
+            let init = RtcRtpTransceiverInit::new();
+            init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
+            let transceiver = self
+                .connection
+                .add_transceiver_with_str_and_init("audio", &init);
+            prefer_codecs(&transceiver);
+        }
+        let offer = JsFuture::from(self.connection.create_offer()).await?;
+        self.set_local(offer.unchecked_ref()).await
+    }
+
+    /// The answer to an offer, with the first usable candidates in it.
+    pub(crate) async fn answer(&self, offer: &str) -> Result<String, NoSound> {
+        self.set_remote(RtcSdpType::Offer, offer).await?;
+        let transceiver = self.transceiver().ok_or(NoSound)?;
+        transceiver.set_direction(RtcRtpTransceiverDirection::Sendrecv);
+        prefer_codecs(&transceiver);
+        self.attach();
+        let answer = JsFuture::from(self.connection.create_answer()).await?;
+        self.set_local(answer.unchecked_ref()).await
+    }
+
+    /// Takes the answer to our offer; a provisional one lets early media in.
+    pub(crate) async fn take_answer(&self, answer: &str, provisional: bool) -> Result<(), NoSound> {
+        let kind = if provisional {
+            RtcSdpType::Pranswer
+        } else {
+            RtcSdpType::Answer
+        };
+        self.set_remote(kind, answer).await
+    }
+
+    /// Takes back an offer that was refused.
+    pub(crate) async fn withdraw_offer(&self) -> Result<(), NoSound> {
+        let rollback = RtcSessionDescriptionInit::new(RtcSdpType::Rollback);
+        JsFuture::from(self.connection.set_local_description(&rollback)).await?;
+        Ok(())
+    }
+
+    /// Speaks through this microphone from now on.
+    pub(crate) fn set_microphone(&self, track: MediaStreamTrack) {
+        let on_event = self.on_event.clone();
+        let ended = Listener::new(&track, "ended", move |_| {
+            on_event(PeerEvent::MicrophoneLost)
+        });
+        track.set_enabled(*self.heard.borrow());
+        if let Some((old, _)) = self.microphone.replace(Some((track, ended))) {
+            old.stop();
+        }
+        self.attach();
+    }
+
+    /// Whether a working microphone is attached.
+    #[must_use]
+    pub(crate) fn has_microphone(&self) -> bool {
+        let live = web_sys::MediaStreamTrackState::Live;
+        self.microphone
+            .borrow()
+            .as_ref()
+            .is_some_and(|(track, _)| track.ready_state() == live)
+    }
+
+    /// Lets the microphone through, or sends silence.
+    pub(crate) fn set_heard(&self, heard: bool) {
+        self.heard.replace(heard);
+        if let Some((track, _)) = &*self.microphone.borrow() {
+            track.set_enabled(heard);
+        }
+    }
+
+    /// Plays the other side, or keeps it silent.
+    pub(crate) fn set_audible(&self, audible: bool) {
+        self.speaker.set_muted(!audible);
+    }
+
+    /// Plays again after the browser held it back.
+    pub(crate) fn play(&self) {
+        play(&self.speaker, &self.on_event);
+    }
+
+    /// The next offer shall look for new paths (RFC 8445 §9).
+    pub(crate) fn restart_ice(&self) {
+        self.connection.unchecked_ref::<Restartable>().restart_ice();
+    }
+
+    /// Whether sound flows now.
+    #[must_use]
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connection.connection_state() == RtcPeerConnectionState::Connected
+    }
+
+    /// Sends a key as RFC 4733 events, behind those still being sent; false if the other side
+    /// can't take them.
+    #[must_use]
+    pub(crate) fn send_key(&self, key: char) -> bool {
+        let sender = self
+            .transceiver()
+            .and_then(|transceiver| transceiver.sender().dtmf());
+        let can_insert = |sender: &RtcdtmfSender| sender.unchecked_ref::<KeySender>().can_insert();
+        let Some(sender) = sender.filter(can_insert) else {
+            return false;
+        };
+        let tones = format!("{}{key}", sender.tone_buffer());
+        sender.insert_dtmf_with_duration_and_inter_tone_gap(&tones, 120, 70);
+        true
+    }
+
+    fn transceiver(&self) -> Option<RtcRtpTransceiver> {
+        self.connection.get_transceivers().get(0).dyn_into().ok()
+    }
+
+    /// Puts the microphone on the sender, whichever of the two came last. No new offer needed.
+    fn attach(&self) {
+        if let (Some(transceiver), Some((track, _))) =
+            (self.transceiver(), &*self.microphone.borrow())
+        {
+            let attached = JsFuture::from(transceiver.sender().replace_track(Some(track)));
+            spawn_local(async move {
+                // Fails only if the connection was closed meanwhile.
+                let _ = attached.await;
+            });
+        }
+    }
+
+    async fn set_remote(&self, kind: RtcSdpType, sdp: &str) -> Result<(), NoSound> {
+        let description = RtcSessionDescriptionInit::new(kind);
+        description.set_sdp(sdp);
+        JsFuture::from(self.connection.set_remote_description(&description)).await?;
+        Ok(())
+    }
+
+    async fn set_local(&self, made: &RtcSessionDescriptionInit) -> Result<String, NoSound> {
+        let gathered = Promise::new(&mut |resolve, _| {
+            call_later(&resolve, PATIENCE);
+            self.candidate.replace(Some(resolve));
+        });
+        JsFuture::from(self.connection.set_local_description(made)).await?;
+        if !self.local()?.contains("\na=candidate:") {
+            JsFuture::from(gathered).await?;
+        }
+        self.local()
+    }
+
+    fn local(&self) -> Result<String, NoSound> {
+        Ok(self.connection.local_description().ok_or(NoSound)?.sdp())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Some((track, _)) = self.microphone.take() {
+            track.stop();
+        }
+        self.speaker.set_src_object(None);
+        self.connection.close();
+    }
+}
+
+fn on_candidate(
+    connection: &RtcPeerConnection,
+    waiting: &Rc<RefCell<Option<Function>>>,
+) -> Listener {
+    let waiting = waiting.clone();
+    Listener::new(connection, "icecandidate", move |event| {
+        let event: RtcPeerConnectionIceEvent = event.unchecked_into();
+        let Some(resolve) = waiting.take() else {
+            return;
+        };
+        let more_may_follow = event
+            .candidate()
+            .is_some_and(|it| !it.candidate().is_empty());
+        call_later(&resolve, if more_may_follow { SIBLINGS } else { 0 });
+    })
+}
+
+fn on_track(
+    connection: &RtcPeerConnection,
+    speaker: &HtmlAudioElement,
+    on_event: &OnEvent,
+) -> Listener {
+    let (speaker, on_event) = (speaker.clone(), on_event.clone());
+    Listener::new(connection, "track", move |event| {
+        let track = event.unchecked_into::<RtcTrackEvent>().track();
+        if let Ok(stream) = MediaStream::new_with_tracks(&Array::of1(&track)) {
+            speaker.set_src_object(Some(&stream));
+            play(&speaker, &on_event);
+        }
+    })
+}
+
+fn on_state(connection: &RtcPeerConnection, on_event: &OnEvent) -> Listener {
+    let (source, on_event) = (connection.clone(), on_event.clone());
+    Listener::new(connection, "connectionstatechange", move |_| {
+        on_event(match source.connection_state() {
+            RtcPeerConnectionState::Connected => PeerEvent::Connected,
+            RtcPeerConnectionState::Disconnected => PeerEvent::Interrupted,
+            RtcPeerConnectionState::Failed => PeerEvent::Failed,
+            _ => return,
+        });
+    })
+}
+
+fn play(speaker: &HtmlAudioElement, on_event: &OnEvent) {
+    let Ok(playing) = speaker.play() else { return };
+    let on_event = on_event.clone();
+    spawn_local(async move {
+        if let Err(error) = JsFuture::from(playing).await
+            && name_of(&error) == "NotAllowedError"
+        {
+            on_event(PeerEvent::SoundBlocked);
+        }
+    });
+}
+
+fn name_of(error: &JsValue) -> String {
+    let name = Reflect::get(error, &"name".into()).ok();
+    name.and_then(|name| name.as_string()).unwrap_or_default()
+}
+
+fn prefer_codecs(transceiver: &RtcRtpTransceiver) {
+    // Older browsers lack it and offer what they like.
+    if !Reflect::has(transceiver, &"setCodecPreferences".into()).unwrap_or(false) {
+        return;
+    }
+    let Some(known) = RtcRtpReceiver::get_capabilities("audio") else {
+        return;
+    };
+    let known = Reflect::get(&known, &"codecs".into()).map(|codecs| Array::from(&codecs));
+    let Ok(known) = known else { return };
+    let preferred = Array::new();
+    for wanted in CODECS {
+        for codec in known.iter() {
+            let kind = Reflect::get(&codec, &"mimeType".into()).ok();
+            if kind
+                .and_then(|it| it.as_string())
+                .is_some_and(|it| it.eq_ignore_ascii_case(wanted))
+            {
+                preferred.push(&codec);
+            }
+        }
+    }
+    let _ = transceiver.set_codec_preferences(&preferred);
+}
+
+fn choose_output(speaker: &HtmlAudioElement, device: &str) {
+    let Ok(set) = Reflect::get(speaker, &"setSinkId".into()) else {
+        return;
+    };
+    if let Some(set) = set.dyn_ref::<Function>()
+        && let Ok(promise) = set.call1(speaker, &device.into())
+    {
+        spawn_local(async move {
+            // If it is unplugged the system's own output plays.
+            let _ = JsFuture::from(promise.unchecked_into::<Promise>()).await;
+        });
+    }
+}
+
+fn call_later(function: &Function, millis: i32) {
+    if let Some(window) = web_sys::window() {
+        let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(function, millis);
+    }
+}

@@ -33,12 +33,15 @@ impl Text {
         if part.is_empty() {
             return Self::default();
         }
-        let offset = part.as_ptr() as usize - self.as_str().as_ptr() as usize;
+        let offset_in = |whole: &str| part.as_ptr() as usize - whole.as_ptr() as usize;
         match &self.0 {
-            Repr::Static(text) => Self(Repr::Static(&text[offset..offset + part.len()])),
-            Repr::Shared { buffer, start, .. } => {
-                let start = *start as usize + offset;
-                Self::slice(Arc::clone(buffer), start, start + part.len())
+            Repr::Static(text) => {
+                let from = offset_in(text);
+                Self(Repr::Static(&text[from..from + part.len()]))
+            }
+            Repr::Shared { buffer, .. } => {
+                let from = offset_in(buffer);
+                Self::slice(Arc::clone(buffer), from, from + part.len())
             }
         }
     }

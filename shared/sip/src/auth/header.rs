@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::{Algorithm, Challenge, Credentials};
 use crate::Text;
-use crate::message::{HeaderError, HeaderName, Headers, TypedHeader, items, quoted, unquoted};
+use crate::message::{
+    HeaderError, HeaderName, Headers, Span, TypedHeader, items, quoted, unquoted,
+};
 
 macro_rules! headers {
     ($($(#[$doc:meta])* $type:ident($value:ident);)*) => {
@@ -74,7 +76,7 @@ struct Scheme {
 /// ahead of the `=` starts a scheme.
 fn schemes(value: &Text) -> Vec<Scheme> {
     let mut schemes: Vec<Scheme> = Vec::new();
-    for item in items(value) {
+    for item in items(value).map(Span::share) {
         let (left, right) = item.split_once('=').unwrap_or((&item, ""));
         let (left, right) = (left.trim(), item.share(right.trim()));
         let name = match left.split_once([' ', '\t']) {
@@ -115,7 +117,7 @@ impl Scheme {
             .iter()
             .filter(|(n, _)| n.eq_ignore_ascii_case(name));
         let (_, value) = found.next()?;
-        found.next().is_none().then(|| unquoted(value))
+        found.next().is_none().then(|| unquoted(value.into()))
     }
 }
 

@@ -325,7 +325,7 @@ impl Headers {
     pub fn reasons(&self) -> Vec<Reason> {
         let values = self.raw(&HeaderName::Reason).flat_map(items);
         values
-            .filter_map(|value| Reason::parse(&value).ok())
+            .filter_map(|value| Reason::parse(&value.share()).ok())
             .collect()
     }
 

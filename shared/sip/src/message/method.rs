@@ -59,10 +59,12 @@ impl Method {
     /// The method named by `token`, which must already be known to be a token.
     #[must_use]
     pub fn from_token(token: &Text) -> Self {
-        NAMES
-            .iter()
-            .find(|(name, _)| *name == token.as_str())
-            .map_or_else(|| Self::Other(token.clone()), |(_, method)| method.clone())
+        Self::named(token).unwrap_or_else(|| Self::Other(token.clone()))
+    }
+
+    pub(super) fn named(token: &str) -> Option<Self> {
+        let known = NAMES.iter().find(|(name, _)| *name == token);
+        known.map(|(_, method)| method.clone())
     }
 
     /// The name as it stands on the wire.

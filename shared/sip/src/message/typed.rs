@@ -63,7 +63,7 @@ macro_rules! seconds {
                 const NAME: HeaderName = HeaderName::$type;
 
                 fn parse(value: &Text) -> Result<Self, HeaderError> {
-                    number_and_params(value).map(|(seconds, _)| Self(seconds))
+                    number_and_params(value.into()).map(|(seconds, _)| Self(seconds))
                 }
             }
 
@@ -82,7 +82,7 @@ impl TypedHeader for RetryAfter {
     const NAME: HeaderName = HeaderName::RetryAfter;
 
     fn parse(value: &Text) -> Result<Self, HeaderError> {
-        let (seconds, _) = number_and_params(value)?;
+        let (seconds, _) = number_and_params(value.into())?;
         Ok(Self(Duration::from_secs(u64::from(seconds))))
     }
 }
@@ -98,7 +98,7 @@ impl TypedHeader for ContentType {
 
     fn parse(value: &Text) -> Result<Self, HeaderError> {
         // RFC 3261 §25.1 allows blanks around the slash.
-        let (written, params) = media_type(value)?;
+        let (written, params) = media_type(value.into())?;
         Ok(Self {
             media_type: written,
             params,
@@ -116,7 +116,7 @@ impl TypedHeader for Reason {
     const NAME: HeaderName = HeaderName::Reason;
 
     fn parse(value: &Text) -> Result<Self, HeaderError> {
-        let (protocol, params) = value_and_params(value)?;
+        let (protocol, params) = value_and_params(value.into())?;
         Ok(Self {
             protocol,
             cause: params.value("cause").and_then(|cause| cause.parse().ok()),
@@ -158,7 +158,7 @@ macro_rules! token_lists {
                 const NAME: HeaderName = HeaderName::$type;
 
                 fn parse(value: &Text) -> Result<Self, HeaderError> {
-                    items(value).map(|item| token(&item)).collect::<Result<_, _>>().map(Self)
+                    items(value).map(|item| token(item)).collect::<Result<_, _>>().map(Self)
                 }
 
                 fn join(&mut self, next: Self) {
@@ -209,7 +209,7 @@ impl TypedHeader for Accept {
     const NAME: HeaderName = HeaderName::Accept;
 
     fn parse(value: &Text) -> Result<Self, HeaderError> {
-        let ranges = items(value).map(|item| media_type(&item).map(|(range, _)| range));
+        let ranges = items(value).map(|item| media_type(item).map(|(range, _)| range));
         ranges.collect::<Result<_, _>>().map(Self)
     }
 

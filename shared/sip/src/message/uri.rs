@@ -91,7 +91,7 @@ impl Params {
     #[must_use]
     pub fn unquoted(&self, name: &str) -> Option<Text> {
         let param = self.0.iter().find(|p| p.name.eq_ignore_ascii_case(name))?;
-        Some(super::parse::unquoted(param.value.as_ref()?))
+        Some(super::parse::unquoted(param.value.as_ref()?.into()))
     }
 
     /// Whether `name` is there, with or without a value.
@@ -193,7 +193,7 @@ impl Uri {
     /// # Errors
     /// [`super::HeaderError`] if `text` is not exactly one URI.
     pub fn parse(text: &str) -> Result<Self, super::HeaderError> {
-        super::parse::uri(&Text::from(text))
+        super::parse::uri((&Text::from(text)).into())
     }
 
     /// Whether both name the same resource (RFC 3261 §19.1.4, RFC 3966 §4).

@@ -3,12 +3,12 @@
 use super::HeaderError;
 use super::lexer::{Class, Lexer, unquoted};
 use super::params;
+use super::span::Span;
 use super::uri::uri;
-use crate::Text;
 use crate::message::{Address, Contacts};
 
 /// Exactly one address.
-pub(crate) fn address(value: &Text) -> Result<Address, HeaderError> {
+pub(crate) fn address(value: Span<'_>) -> Result<Address, HeaderError> {
     let mut lexer = Lexer::new(value);
     let address = next(&mut lexer)?;
     lexer.finish()?;
@@ -17,7 +17,7 @@ pub(crate) fn address(value: &Text) -> Result<Address, HeaderError> {
 
 /// One or more addresses, appended to `list`, which may grow to `most`.
 pub(crate) fn addresses(
-    value: &Text,
+    value: Span<'_>,
     list: &mut Vec<Address>,
     most: usize,
 ) -> Result<(), HeaderError> {
@@ -35,11 +35,11 @@ pub(crate) fn addresses(
 
 /// Adds a Contact line to those before. `*` stands alone (RFC 3261 §20.10).
 pub(super) fn contacts(
-    value: &Text,
+    value: Span<'_>,
     contacts: &mut Option<Contacts>,
     most: usize,
 ) -> Result<(), HeaderError> {
-    if value == "*" {
+    if &*value == "*" {
         if contacts.is_some() {
             return Err(HeaderError("Contact holds `*` beside something else"));
         }
@@ -62,7 +62,7 @@ pub(super) fn next(lexer: &mut Lexer<'_>) -> Result<Address, HeaderError> {
             if lexer.peek() != Some(b'<') {
                 return Err(HeaderError("a quoted name is not followed by `<`"));
             }
-            Some(unquoted(&lexer.share(quoted)))
+            Some(unquoted(lexer.cut(quoted)))
         }
         Some(b'<') => None,
         _ => {
@@ -72,7 +72,7 @@ pub(super) fn next(lexer: &mut Lexer<'_>) -> Result<Address, HeaderError> {
                 lexer.rewind(start);
                 return bare(lexer);
             }
-            Some(lexer.share(words.trim_end_matches([' ', '\t'])))
+            Some(lexer.cut(words).trimmed().share())
         }
     };
     lexer.eat(b'<');
@@ -82,7 +82,7 @@ pub(super) fn next(lexer: &mut Lexer<'_>) -> Result<Address, HeaderError> {
     lexer.eat(b'>');
     Ok(Address {
         display_name: display_name.filter(|name| !name.is_empty()),
-        uri: uri(&lexer.share(inside))?,
+        uri: uri(lexer.cut(inside))?,
         params: params::of_header(lexer)?,
     })
 }
@@ -96,7 +96,7 @@ fn bare(lexer: &mut Lexer<'_>) -> Result<Address, HeaderError> {
     }
     Ok(Address {
         display_name: None,
-        uri: uri(&lexer.share(spec))?,
+        uri: uri(lexer.cut(spec))?,
         params: params::of_header(lexer)?,
     })
 }

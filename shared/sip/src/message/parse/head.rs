@@ -3,6 +3,7 @@
 use super::address::{address, addresses, contacts};
 use super::lexer::{Class, Lexer, number};
 use super::lines::Lines;
+use super::span::Span;
 use super::start::Start;
 use super::{Fault, HeaderError, Limits, via};
 use crate::Text;
@@ -34,7 +35,7 @@ pub(super) fn read(lines: &Lines<'_>, start: Start, limits: &Limits) -> Result<M
         ..Head::default()
     };
     for line in lines.headers() {
-        let (name, value) = split(&line)?;
+        let (name, value) = split(line)?;
         head.take(name, value, limits)?;
     }
     let body = body(lines.rest, head.content_length)?;
@@ -68,15 +69,15 @@ pub(super) fn read(lines: &Lines<'_>, start: Start, limits: &Limits) -> Result<M
 }
 
 /// Splits a line at its colon.
-pub(super) fn split(line: &Text) -> Result<(HeaderName, Text), HeaderError> {
+pub(super) fn split(line: Span<'_>) -> Result<(HeaderName, Span<'_>), HeaderError> {
     let mut lexer = Lexer::new(line);
     let name = lexer.expect(Class::TOKEN, "a header has no name")?;
     lexer.skip_space();
     if !lexer.eat(b':') {
         return Err(HeaderError("a header line has no colon"));
     }
-    let value = lexer.rest().trim_matches([' ', '\t']);
-    Ok((HeaderName::of(name, || line.share(name)), line.share(value)))
+    let value = lexer.cut(lexer.rest()).trimmed();
+    Ok((HeaderName::of(name, || line.cut(name).share()), value))
 }
 
 fn body(rest: &[u8], length: Option<usize>) -> Result<Vec<u8>, Fault> {
@@ -87,7 +88,12 @@ fn body(rest: &[u8], length: Option<usize>) -> Result<Vec<u8>, Fault> {
 }
 
 impl Head {
-    fn take(&mut self, name: HeaderName, value: Text, limits: &Limits) -> Result<(), HeaderError> {
+    fn take(
+        &mut self,
+        name: HeaderName,
+        value: Span<'_>,
+        limits: &Limits,
+    ) -> Result<(), HeaderError> {
         if let Some(bit) = name.single_bit() {
             if self.seen & bit != 0 {
                 return Err(HeaderError("a header that must be single is repeated"));
@@ -95,19 +101,22 @@ impl Head {
             self.seen |= bit;
         }
         match name {
-            HeaderName::Via => via::vias(&value, &mut self.via, limits.vias)?,
-            HeaderName::From => self.from = Some(address(&value)?),
-            HeaderName::To => self.to = Some(address(&value)?),
+            HeaderName::Via => via::vias(value, &mut self.via, limits.vias)?,
+            HeaderName::From => self.from = Some(address(value)?),
+            HeaderName::To => self.to = Some(address(value)?),
             HeaderName::CallId => self.call_id = Some(call_id(value)?),
-            HeaderName::CSeq => self.cseq = Some(cseq(&value)?),
-            HeaderName::MaxForwards => self.max_forwards = Some(max_forwards(&value)?),
-            HeaderName::ContentLength => self.content_length = Some(content_length(&value)?),
-            HeaderName::Contact => contacts(&value, &mut self.contact, limits.addresses)?,
-            HeaderName::Route => addresses(&value, &mut self.route, limits.addresses)?,
+            HeaderName::CSeq => self.cseq = Some(cseq(value)?),
+            HeaderName::MaxForwards => self.max_forwards = Some(max_forwards(value)?),
+            HeaderName::ContentLength => self.content_length = Some(content_length(value)?),
+            HeaderName::Contact => contacts(value, &mut self.contact, limits.addresses)?,
+            HeaderName::Route => addresses(value, &mut self.route, limits.addresses)?,
             HeaderName::RecordRoute => {
-                addresses(&value, &mut self.record_route, limits.addresses)?;
+                addresses(value, &mut self.record_route, limits.addresses)?;
             }
-            name => self.others.push(RawHeader { name, value }),
+            name => self.others.push(RawHeader {
+                name,
+                value: value.share(),
+            }),
         }
         Ok(())
     }
@@ -135,14 +144,14 @@ impl Head {
 }
 
 /// Any visible characters: clients write more into it than RFC 3261 §25.1 allows.
-pub(super) fn call_id(value: Text) -> Result<Text, HeaderError> {
+pub(super) fn call_id(value: Span<'_>) -> Result<Text, HeaderError> {
     if value.is_empty() || !Class::VISIBLE.holds(&value) {
         return Err(HeaderError("Call-ID is malformed"));
     }
-    Ok(value)
+    Ok(value.share())
 }
 
-pub(super) fn cseq(value: &Text) -> Result<CSeq, HeaderError> {
+pub(super) fn cseq(value: Span<'_>) -> Result<CSeq, HeaderError> {
     let mut lexer = Lexer::new(value);
     let digits = lexer.take(Class::TOKEN);
     // RFC 3261 §8.1.1.5: less than 2³¹.
@@ -150,19 +159,19 @@ pub(super) fn cseq(value: &Text) -> Result<CSeq, HeaderError> {
         number(digits, (1 << 31) - 1).ok_or(HeaderError("CSeq has no number below 2^31"))?;
     lexer.skip_space();
     let method = lexer.expect(Class::TOKEN, "CSeq names no method")?;
-    let method = Method::from_token(&lexer.share(method));
+    let method = lexer.cut(method).method();
     lexer.finish()?;
     Ok(CSeq { number, method })
 }
 
-fn max_forwards(value: &Text) -> Result<u8, HeaderError> {
-    number(value, 255)
+fn max_forwards(value: Span<'_>) -> Result<u8, HeaderError> {
+    number(&value, 255)
         .and_then(|hops| u8::try_from(hops).ok())
         .ok_or(HeaderError("Max-Forwards is not a number up to 255"))
 }
 
-fn content_length(value: &Text) -> Result<usize, HeaderError> {
-    number(value, u32::MAX)
+fn content_length(value: Span<'_>) -> Result<usize, HeaderError> {
+    number(&value, u32::MAX)
         .and_then(|length| usize::try_from(length).ok())
         .ok_or(HeaderError("Content-Length is not a number"))
 }

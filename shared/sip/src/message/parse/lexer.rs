@@ -1,6 +1,7 @@
 //! Reads one header value from left to right.
 
 use super::HeaderError;
+use super::span::Span;
 use crate::Text;
 
 /// A set of characters, one bit in [`CLASSES`].
@@ -98,39 +99,42 @@ static CLASSES: [u16; 256] = {
 
 /// A cursor over a text.
 pub(super) struct Lexer<'a> {
-    source: &'a Text,
-    text: &'a str,
+    span: Span<'a>,
     at: usize,
     /// Skips what is merely empty instead of refusing it; see [`super::refusal`].
     pub(super) lenient: bool,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(source: &'a Text) -> Self {
+    pub(super) fn new(span: Span<'a>) -> Self {
         Self {
-            source,
-            text: source.as_str(),
+            span,
             at: 0,
             lenient: false,
         }
     }
 
-    /// The text `part`, a slice this lexer handed out.
-    pub(super) fn share(&self, part: &str) -> Text {
-        self.source.share(part)
+    /// `part`, a slice this lexer handed out, to be read on its own.
+    pub(super) fn cut(&self, part: &'a str) -> Span<'a> {
+        self.span.cut(part)
+    }
+
+    /// `part`, a slice this lexer handed out, as a text.
+    pub(super) fn share(&self, part: &'a str) -> Text {
+        self.cut(part).share()
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.span.as_bytes().get(self.at).copied()
     }
 
     pub(super) fn at_end(&self) -> bool {
-        self.at == self.text.len()
+        self.at == self.span.len()
     }
 
     /// What was not read yet.
     pub(super) fn rest(&self) -> &'a str {
-        &self.text[self.at..]
+        &self.span.as_str()[self.at..]
     }
 
     pub(super) fn position(&self) -> usize {
@@ -167,7 +171,7 @@ impl<'a> Lexer<'a> {
 
     /// The longest run of `class`, possibly empty.
     pub(super) fn take(&mut self, class: Class) -> &'a str {
-        let rest = &self.text.as_bytes()[self.at..];
+        let rest = &self.span.as_bytes()[self.at..];
         let length = rest
             .iter()
             .position(|byte| !class.has(*byte))
@@ -177,13 +181,13 @@ impl<'a> Lexer<'a> {
 
     /// Everything up to `byte`, an ASCII character, which stays; `None` if it does not come.
     pub(super) fn take_until(&mut self, byte: u8) -> Option<&'a str> {
-        let rest = &self.text.as_bytes()[self.at..];
+        let rest = &self.span.as_bytes()[self.at..];
         let length = rest.iter().position(|b| *b == byte)?;
         Some(self.take_bytes(length))
     }
 
     fn take_bytes(&mut self, length: usize) -> &'a str {
-        let part = &self.text[self.at..self.at + length];
+        let part = &self.span.as_str()[self.at..self.at + length];
         self.at += length;
         part
     }
@@ -204,7 +208,7 @@ impl<'a> Lexer<'a> {
 
     /// A quoted string with its quotes; the opening one comes next.
     pub(super) fn quoted(&mut self) -> Result<&'a str, HeaderError> {
-        let rest = &self.text.as_bytes()[self.at..];
+        let rest = &self.span.as_bytes()[self.at..];
         let mut end = 1;
         loop {
             match rest.get(end) {
@@ -242,13 +246,16 @@ pub(crate) fn number(text: &str, max: u32) -> Option<u32> {
 }
 
 /// The content of a quoted string, quoted pairs resolved; of any other text, the text.
-pub(crate) fn unquoted(value: &Text) -> Text {
-    let inside = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+pub(crate) fn unquoted(value: Span<'_>) -> Text {
+    let inside = value
+        .as_str()
+        .strip_prefix('"')
+        .and_then(|v| v.strip_suffix('"'));
     let Some(inside) = inside else {
-        return value.clone();
+        return value.share();
     };
     if !inside.contains('\\') {
-        return value.share(inside);
+        return value.cut(inside).share();
     }
     let mut content = String::with_capacity(inside.len());
     let mut characters = inside.chars();

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::span::Span;
 use super::{Fault, Limits};
 use crate::Text;
 
@@ -48,17 +49,17 @@ impl<'a> Lines<'a> {
         Ok(Self { text, ranges, rest })
     }
 
-    pub(super) fn start(&self) -> Text {
+    pub(super) fn start(&self) -> Span<'_> {
         self.line(&self.ranges[0])
     }
 
     /// The header lines.
-    pub(super) fn headers(&self) -> impl Iterator<Item = Text> {
+    pub(super) fn headers(&self) -> impl Iterator<Item = Span<'_>> {
         self.ranges[1..].iter().map(|range| self.line(range))
     }
 
-    fn line(&self, range: &Range<usize>) -> Text {
-        self.text.share(&self.text[range.clone()])
+    fn line(&self, range: &Range<usize>) -> Span<'_> {
+        Span::new(&self.text, &self.text[range.clone()])
     }
 }
 

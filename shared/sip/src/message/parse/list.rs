@@ -3,20 +3,22 @@
 use super::HeaderError;
 use super::lexer::{Class, Lexer, number};
 use super::params;
+use super::span::{Span, trim};
 use crate::Text;
 use crate::message::uri::Params;
 
 /// The items of a comma list, trimmed. Commas in quoted strings and angle brackets don't
 /// separate; empty items are skipped (RFC 7230 §7 asks that of recipients).
-pub(crate) fn items(value: &Text) -> impl Iterator<Item = Text> {
+pub(crate) fn items(value: &Text) -> impl Iterator<Item = Span<'_>> {
+    let value = Span::from(value);
     let mut rest = value.as_str();
     std::iter::from_fn(move || {
         while !rest.is_empty() {
             let (item, behind) = split_item(rest);
             rest = behind;
-            let item = item.trim_matches([' ', '\t']);
+            let item = trim(item);
             if !item.is_empty() {
-                return Some(value.share(item));
+                return Some(value.cut(item));
             }
         }
         None
@@ -41,29 +43,34 @@ fn split_item(text: &str) -> (&str, &str) {
 }
 
 /// A value that is one token.
-pub(crate) fn token(value: &Text) -> Result<Text, HeaderError> {
-    if value.is_empty() || !Class::TOKEN.holds(value) {
+pub(crate) fn token(value: Span<'_>) -> Result<Text, HeaderError> {
+    if value.is_empty() || !Class::TOKEN.holds(&value) {
         return Err(HeaderError("a token is expected"));
     }
-    Ok(value.clone())
+    Ok(value.share())
 }
 
 /// `type/subtype ;name=value …`, the type in lower case.
-pub(crate) fn media_type(value: &Text) -> Result<(Text, Params), HeaderError> {
+pub(crate) fn media_type(value: Span<'_>) -> Result<(Text, Params), HeaderError> {
     let mut lexer = Lexer::new(value);
     let class = lexer.expect(Class::TOKEN, "a media type is missing")?;
     if !lexer.eat_spaced(b'/') {
         return Err(HeaderError("a media type has no slash"));
     }
     let subtype = lexer.expect(Class::TOKEN, "a media type has no subtype")?;
+    let written = &value.as_str()[..lexer.position()];
+    let name = if written.len() > class.len() + 1 + subtype.len() {
+        format!("{class}/{subtype}").to_ascii_lowercase().into()
+    } else {
+        value.cut(written).lowered()
+    };
     let params = params::of_header(&mut lexer)?;
     lexer.finish()?;
-    let name = format!("{class}/{subtype}").to_ascii_lowercase();
-    Ok((name.into(), params))
+    Ok((name, params))
 }
 
 /// `word ;name=value …`.
-pub(crate) fn value_and_params(value: &Text) -> Result<(Text, Params), HeaderError> {
+pub(crate) fn value_and_params(value: Span<'_>) -> Result<(Text, Params), HeaderError> {
     let mut lexer = Lexer::new(value);
     let words = lexer.expect(Class::VALUE, "a value is missing")?;
     let words = lexer.share(words);
@@ -73,7 +80,7 @@ pub(crate) fn value_and_params(value: &Text) -> Result<(Text, Params), HeaderErr
 }
 
 /// `number (comment) ;name=value …`; comments are dropped.
-pub(crate) fn number_and_params(value: &Text) -> Result<(u32, Params), HeaderError> {
+pub(crate) fn number_and_params(value: Span<'_>) -> Result<(u32, Params), HeaderError> {
     let mut lexer = Lexer::new(value);
     let number = number(lexer.take(Class::NAME), u32::MAX)
         .ok_or(HeaderError("a number below 2^32 is expected"))?;

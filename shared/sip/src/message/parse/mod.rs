@@ -12,12 +12,14 @@ mod lines;
 mod list;
 mod params;
 mod refusal;
+mod span;
 mod start;
 mod uri;
 mod via;
 
 pub(crate) use lexer::{number, unquoted};
 pub(crate) use list::{items, media_type, number_and_params, token, value_and_params};
+pub(crate) use span::Span;
 pub(crate) use uri::escaped_user;
 pub(crate) use uri::uri;
 
@@ -133,7 +135,7 @@ fn read_message(frame: &[u8], limits: &Limits) -> Result<Message, Fault> {
         });
     }
     let lines = lines::Lines::read(without_empty_lines(frame), limits)?;
-    let start = start::read(&lines.start())?;
+    let start = start::read(lines.start())?;
     head::read(&lines, start, limits)
 }
 

@@ -9,7 +9,7 @@ use crate::message::uri::{Param, Params};
 const MOST: usize = 64;
 
 /// Names too common to count references for.
-fn name(lexer: &Lexer<'_>, name: &str) -> Text {
+fn name<'a>(lexer: &Lexer<'a>, name: &'a str) -> Text {
     Text::from_static(match name {
         "branch" => "branch",
         "tag" => "tag",

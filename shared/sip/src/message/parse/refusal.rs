@@ -5,6 +5,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::lexer::{Class, Lexer};
+use super::span::Span;
 use super::{Fault, Incoming, Limits, Refusal, address, head, params, start, uri, via};
 use crate::Text;
 use crate::message::{Address, CSeq, HeaderName, Headers, Method, Response, SipUri, Uri, Via};
@@ -29,7 +30,7 @@ pub(super) fn refuse(frame: &[u8], limits: &Limits, fault: &Fault) -> Incoming {
         CSeq { number: 0, method },
     );
     for line in &lines[1..] {
-        collect(&Text::from(line.as_str()), &mut headers, limits);
+        collect(Span::from(&Text::from(line.as_str())), &mut headers, limits);
     }
     if headers.via.is_empty() {
         return Incoming::Dropped(fault.why);
@@ -74,19 +75,19 @@ fn method(line: &str) -> Option<Method> {
 }
 
 /// Takes the first of each header that can be read.
-fn collect(line: &Text, headers: &mut Headers, limits: &Limits) {
+fn collect(line: Span<'_>, headers: &mut Headers, limits: &Limits) {
     let Ok((name, value)) = head::split(line) else {
         return;
     };
     match name {
-        HeaderName::Via => hops(&value, &mut headers.via, limits.vias),
-        HeaderName::From if headers.from == anonymous() => headers.from = sender(&value),
-        HeaderName::To if headers.to == anonymous() => headers.to = sender(&value),
+        HeaderName::Via => hops(value, &mut headers.via, limits.vias),
+        HeaderName::From if headers.from == anonymous() => headers.from = sender(value),
+        HeaderName::To if headers.to == anonymous() => headers.to = sender(value),
         HeaderName::CallId if headers.call_id == unreadable() => {
             headers.call_id = head::call_id(value).unwrap_or_else(|_| unreadable());
         }
         HeaderName::CSeq if headers.cseq.number == 0 => {
-            if let Ok(cseq) = head::cseq(&value) {
+            if let Ok(cseq) = head::cseq(value) {
                 headers.cseq = cseq;
             }
         }
@@ -94,7 +95,7 @@ fn collect(line: &Text, headers: &mut Headers, limits: &Limits) {
     }
 }
 
-fn hops(value: &Text, list: &mut Vec<Via>, most: usize) {
+fn hops(value: Span<'_>, list: &mut Vec<Via>, most: usize) {
     let mut lexer = Lexer::new(value);
     lexer.lenient = true;
     while list.len() < most {
@@ -109,16 +110,15 @@ fn hops(value: &Text, list: &mut Vec<Via>, most: usize) {
 }
 
 /// The address as it stands, else what stands in its angle brackets, else nobody.
-fn sender(value: &Text) -> Address {
+fn sender(value: Span<'_>) -> Address {
     address::address(value).unwrap_or_else(|_| bracketed(value).unwrap_or_else(anonymous))
 }
 
-fn bracketed(value: &Text) -> Option<Address> {
-    let (_, rest) = value.rsplit_once('<')?;
+fn bracketed(value: Span<'_>) -> Option<Address> {
+    let (_, rest) = value.as_str().rsplit_once('<')?;
     let (inside, behind) = rest.split_once('>')?;
-    let uri = uri::uri(&value.share(inside.trim())).ok()?;
-    let behind = value.share(behind);
-    let mut lexer = Lexer::new(&behind);
+    let uri = uri::uri(value.cut(inside).trimmed()).ok()?;
+    let mut lexer = Lexer::new(value.cut(behind));
     lexer.lenient = true;
     Some(Address {
         display_name: None,

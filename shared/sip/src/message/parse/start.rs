@@ -1,7 +1,8 @@
 //! The start line (RFC 3261 §7.1 and §7.2).
 
 use super::Fault;
-use super::lexer::{Class, Lexer, number};
+use super::lexer::{Class, number};
+use super::span::Span;
 use super::uri::uri;
 use crate::Text;
 use crate::message::{Method, Status, Uri};
@@ -13,12 +14,12 @@ pub(super) enum Start {
 }
 
 /// Exactly one space separates the parts; RFC 4475 §3.1.2.8 to §3.1.2.10.
-pub(super) fn read(line: &Text) -> Result<Start, Fault> {
+pub(super) fn read(line: Span<'_>) -> Result<Start, Fault> {
     const MALFORMED: Fault = Fault::bad_request("the start line is malformed");
-    if is_response(line) {
+    if is_response(&line) {
         return response(line).ok_or(MALFORMED);
     }
-    let (rest, version) = line.rsplit_once(' ').ok_or(MALFORMED)?;
+    let (rest, version) = line.as_str().rsplit_once(' ').ok_or(MALFORMED)?;
     if !version.eq_ignore_ascii_case("SIP/2.0") {
         return Err(if is_version(version) {
             Fault {
@@ -33,13 +34,13 @@ pub(super) fn read(line: &Text) -> Result<Start, Fault> {
     if method.is_empty() || !Class::TOKEN.holds(method) {
         return Err(MALFORMED);
     }
-    let uri = uri(&line.share(target))?;
+    let uri = uri(line.cut(target))?;
     // RFC 3261 §19.1.1: headers are not allowed in a Request-URI.
     if uri.as_sip().is_some_and(|uri| uri.headers.is_some()) {
         return Err(Fault::bad_request("the Request-URI holds headers"));
     }
     Ok(Start::Request {
-        method: Method::from_token(&line.share(method)),
+        method: line.cut(method).method(),
         uri,
     })
 }
@@ -60,8 +61,8 @@ pub(super) fn is_version(word: &str) -> bool {
         })
 }
 
-fn response(line: &Text) -> Option<Start> {
-    let (version, rest) = line.split_once(' ')?;
+fn response(line: Span<'_>) -> Option<Start> {
+    let (version, rest) = line.as_str().split_once(' ')?;
     let code = rest.get(..3)?;
     let reason = &rest[3..];
     // RFC 4475 §3.1.1.13 keeps the space ahead of an empty phrase; some leave it out.
@@ -69,11 +70,8 @@ fn response(line: &Text) -> Option<Start> {
         return None;
     }
     let code = u16::try_from(number(code, 699)?).ok()?;
-    let mut phrase = Lexer::new(line);
-    phrase.rewind(line.len() - reason.len());
-    phrase.eat(b' ');
     Some(Start::Response {
         status: Status::new(code)?,
-        reason: line.share(phrase.rest()),
+        reason: line.cut(reason.strip_prefix(' ').unwrap_or(reason)).share(),
     })
 }

@@ -5,27 +5,29 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::HeaderError;
 use super::lexer::{Class, Lexer, number};
 use super::params;
+use super::span::Span;
 use crate::Text;
 use crate::message::uri::{Host, SipUri, TelUri, Uri};
 
 /// Parses a whole text as one URI.
-pub(crate) fn uri(text: &Text) -> Result<Uri, HeaderError> {
+pub(crate) fn uri(text: Span<'_>) -> Result<Uri, HeaderError> {
     let (scheme, rest) = text
+        .as_str()
         .split_once(':')
         .ok_or(HeaderError("a URI has no scheme"))?;
-    let rest = text.share(rest);
+    let (scheme, rest) = (text.cut(scheme), text.cut(rest));
     if scheme.eq_ignore_ascii_case("sip") {
-        sip(&rest, false).map(Uri::Sip)
+        sip(rest, false).map(Uri::Sip)
     } else if scheme.eq_ignore_ascii_case("sips") {
-        sip(&rest, true).map(Uri::Sip)
+        sip(rest, true).map(Uri::Sip)
     } else if scheme.eq_ignore_ascii_case("tel") {
-        tel(&rest).map(Uri::Tel)
+        tel(rest).map(Uri::Tel)
     } else {
-        other(text, scheme, rest)
+        other(scheme, rest)
     }
 }
 
-fn other(text: &Text, scheme: &str, opaque: Text) -> Result<Uri, HeaderError> {
+fn other(scheme: Span<'_>, opaque: Span<'_>) -> Result<Uri, HeaderError> {
     let mut bytes = scheme.bytes();
     let named = bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
         && bytes.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
@@ -33,12 +35,12 @@ fn other(text: &Text, scheme: &str, opaque: Text) -> Result<Uri, HeaderError> {
         return Err(HeaderError("a URI is malformed"));
     }
     Ok(Uri::Other {
-        scheme: lowered(text, scheme),
-        opaque,
+        scheme: scheme.lowered(),
+        opaque: opaque.share(),
     })
 }
 
-fn sip(text: &Text, secure: bool) -> Result<SipUri, HeaderError> {
+fn sip(text: Span<'_>, secure: bool) -> Result<SipUri, HeaderError> {
     let mut lexer = Lexer::new(text);
     let (user, password) = match lexer.take_until(b'@') {
         None => (None, None),
@@ -85,7 +87,7 @@ fn sip(text: &Text, secure: bool) -> Result<SipUri, HeaderError> {
     })
 }
 
-fn tel(text: &Text) -> Result<TelUri, HeaderError> {
+fn tel(text: Span<'_>) -> Result<TelUri, HeaderError> {
     let mut lexer = Lexer::new(text);
     let number = lexer.take(Class::PHONE);
     let plus_leads = !number.get(1..).is_some_and(|tail| tail.contains('+'));
@@ -138,29 +140,11 @@ pub(super) fn host(lexer: &mut Lexer<'_>) -> Result<Host, HeaderError> {
     if !last.starts_with(|first: char| first.is_ascii_alphabetic()) || !well_dotted(labels) {
         return Err(MALFORMED);
     }
-    Ok(Host::Name(lexer.lowered(name)))
+    Ok(Host::Name(lexer.cut(name).lowered()))
 }
 
 fn well_dotted(labels: &str) -> bool {
     !labels.starts_with('.') && !labels.contains("..")
-}
-
-fn lowered(text: &Text, part: &str) -> Text {
-    if part.bytes().any(|b| b.is_ascii_uppercase()) {
-        part.to_ascii_lowercase().into()
-    } else {
-        text.share(part)
-    }
-}
-
-impl Lexer<'_> {
-    fn lowered(&self, part: &str) -> Text {
-        if part.bytes().any(|b| b.is_ascii_uppercase()) {
-            part.to_ascii_lowercase().into()
-        } else {
-            self.share(part)
-        }
-    }
 }
 
 /// Every `%` must start an escape.
@@ -206,7 +190,7 @@ impl Host {
             return Ok(Self::V6(address));
         }
         let text = Text::from(text);
-        let mut lexer = Lexer::new(&text);
+        let mut lexer = Lexer::new(Span::from(&text));
         let host = host(&mut lexer)?;
         if lexer.at_end() {
             Ok(host)

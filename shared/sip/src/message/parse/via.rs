@@ -2,12 +2,12 @@
 
 use super::HeaderError;
 use super::lexer::{Class, Lexer};
+use super::span::Span;
 use super::{params, uri};
-use crate::Text;
 use crate::message::{Transport, Via};
 
 /// One or more hops, appended to `list`, which may grow to `most`.
-pub(super) fn vias(value: &Text, list: &mut Vec<Via>, most: usize) -> Result<(), HeaderError> {
+pub(super) fn vias(value: Span<'_>, list: &mut Vec<Via>, most: usize) -> Result<(), HeaderError> {
     let mut lexer = Lexer::new(value);
     loop {
         if list.len() >= most {

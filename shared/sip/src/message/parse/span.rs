@@ -1,0 +1,80 @@
+//! A part of a text, not yet a [`Text`] of its own.
+
+use std::ops::Deref;
+
+use crate::Text;
+use crate::message::Method;
+
+/// Reading cuts a message into ever smaller parts. Only what stays is shared, because each
+/// share counts a reference.
+#[derive(Clone, Copy)]
+pub(crate) struct Span<'a> {
+    source: &'a Text,
+    text: &'a str,
+}
+
+impl<'a> Span<'a> {
+    /// `text`, a part of `source`.
+    pub(super) fn new(source: &'a Text, text: &'a str) -> Self {
+        Self { source, text }
+    }
+
+    /// `part` of this one.
+    pub(super) fn cut(self, part: &'a str) -> Self {
+        Self::new(self.source, part)
+    }
+
+    /// As [`Deref`], but as long as the source lasts.
+    pub(super) fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// This part as a text.
+    pub(crate) fn share(self) -> Text {
+        self.source.share(self.text)
+    }
+
+    /// This part as a text in lower case.
+    pub(super) fn lowered(self) -> Text {
+        if self.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.to_ascii_lowercase().into()
+        } else {
+            self.share()
+        }
+    }
+
+    /// The method it names; it must be a token.
+    pub(super) fn method(self) -> Method {
+        Method::named(self.text).unwrap_or_else(|| Method::Other(self.share()))
+    }
+
+    /// Without the white space around it.
+    pub(super) fn trimmed(self) -> Self {
+        self.cut(trim(self.text))
+    }
+}
+
+/// `text` without spaces and tabs around it.
+pub(super) fn trim(text: &str) -> &str {
+    let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+    let bytes = text.as_bytes();
+    let Some(from) = bytes.iter().position(|byte| !blank(byte)) else {
+        return "";
+    };
+    let to = bytes.iter().rposition(|byte| !blank(byte));
+    &text[from..=to.unwrap_or(from)]
+}
+
+impl<'a> From<&'a Text> for Span<'a> {
+    fn from(text: &'a Text) -> Self {
+        Self::new(text, text)
+    }
+}
+
+impl Deref for Span<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.text
+    }
+}

@@ -164,7 +164,7 @@ impl Authenticator {
             return Err(Refused::OtherRealm);
         }
         let opaque = credentials.opaque.as_ref();
-        if !opaque.is_none_or(|opaque| opaque == self.opaque.as_str()) {
+        if opaque.is_some_and(|opaque| opaque != self.opaque.as_str()) {
             return Err(Refused::ForeignNonce);
         }
         let nonce = self.read(&credentials.nonce).ok_or(Refused::ForeignNonce)?;

@@ -8,8 +8,7 @@ use super::start::Start;
 use super::{Fault, HeaderError, Limits, via};
 use crate::Text;
 use crate::message::{
-    Address, CSeq, Contacts, HeaderName, Headers, Message, Method, RawHeader, Request, Response,
-    Via,
+    Address, CSeq, Contacts, HeaderName, Headers, Message, RawHeader, Request, Response, Via,
 };
 
 /// What was collected so far.

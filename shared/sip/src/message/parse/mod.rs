@@ -59,6 +59,10 @@ impl Default for Limits {
 
 /// What one frame turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages, and each is taken apart at once"
+)]
 pub enum Incoming {
     /// A message, parsed and complete.
     Message(Message),

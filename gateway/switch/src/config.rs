@@ -39,11 +39,7 @@ impl SwitchConfig {
             no_answer: Duration::from_secs(30),
             return_grace: Duration::from_secs(120),
             calls_per_extension: 8,
-            timers: Timers {
-                t1: Duration::from_millis(500),
-                t2: Duration::from_secs(4),
-                t4: Duration::from_secs(5),
-            },
+            timers: Timers::default(),
         }
     }
 }

@@ -7,7 +7,6 @@ use sidetone_sip::{
 
 use super::calls::{Conversation, Endpoint, LegPlace};
 use super::gatekeeper::Door;
-use super::requests::refuse_requirements;
 use super::{Alarm, CallKey, Exchange, Output, Rejection, SHUTDOWN_RETRY};
 use crate::call::{Call, Leg, LegEvent};
 use crate::dial_plan::Destination;
@@ -62,7 +61,6 @@ impl Exchange {
         if self.closing {
             return Err(self.shutting_down());
         }
-        refuse_requirements(request)?;
         let caller = self.identify(now, flow, request)?;
         let body = offer_of(request)?;
         let destination = self

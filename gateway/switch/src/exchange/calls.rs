@@ -49,6 +49,8 @@ impl Exchange {
                 self.legs.remove(&session);
                 leg_end(ended)
             }
+            // The other leg answers the offer all the same, and nobody waits for that.
+            SessionEvent::OfferWithdrawn => return,
             SessionEvent::Incoming { .. } | SessionEvent::Confirmed => return,
         };
         self.with_call(now, call, |call| call.handle(leg, event));

@@ -9,14 +9,14 @@ mod agent;
 mod calls;
 mod flows;
 mod gatekeeper;
-mod requests;
+mod registration;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sidetone_sip::message::{HeaderName, RawHeader, RetryAfter};
 use sidetone_sip::{
-    Answer, Event, FlowId, Input, Moment, SessionEvent, SessionId, Status, Text, TokenSource,
-    UserAgent,
+    Answer, Event, FlowId, Input, Method, Moment, SessionEvent, SessionId, Status, Text,
+    TokenSource, UserAgent,
 };
 
 use agent::Agent;
@@ -151,12 +151,11 @@ impl Exchange {
     ) -> Self {
         let gatekeeper = Gatekeeper::new(&config.directory, nonce_tokens);
         let agent_config = sidetone_sip::Config {
-            product: config.product.clone(),
-            via_host: config.via_host.clone(),
             timers: config.timers,
             // The sockets below have their own pings.
             keep_alive: None,
-            keep_alive_patience: config.timers.t1 * 64,
+            accepts: vec![Method::Register],
+            ..sidetone_sip::Config::new(&config.product, &config.via_host)
         };
         Self {
             dial_plan: DialPlan::new(services),
@@ -287,7 +286,7 @@ impl Exchange {
             }
             Event::Session { session, event } => self.on_session(now, session, event),
             Event::RequestReceived { id, flow, request } => {
-                self.on_request(now, id, flow, &request)
+                self.on_register(now, id, flow, &request)
             }
             Event::FlowSilent { flow } => self.close_flow(now, flow),
             // The switch has no accounts and asks nothing outside of sessions.

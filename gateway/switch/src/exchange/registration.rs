@@ -1,57 +1,38 @@
-//! Requests outside of calls.
+//! REGISTER (RFC 3261 §10.3).
 
 use sidetone_sip::message::{Expires, HeaderName};
-use sidetone_sip::{Address, Answer, FlowId, Method, Moment, Request, RequestId, Status};
+use sidetone_sip::{Address, Answer, FlowId, Moment, Request, RequestId, Status};
 
 use super::gatekeeper::Door;
 use super::{Exchange, Rejection};
 use crate::registrar::RegisterError;
 
-/// What a phone may send here.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
-
 impl Exchange {
-    pub(super) fn on_request(
+    /// Answers a REGISTER, and then lets calls follow a phone that has come back.
+    pub(super) fn on_register(
         &mut self,
         now: Moment,
         id: RequestId,
         flow: FlowId,
         request: &Request,
     ) {
-        let answer = match &request.method {
-            Method::Register => self.on_register(now, flow, request),
-            // RFC 3261 §11.2. It is also a phone's sign of life before it has registered.
-            Method::Options => Ok(capabilities()),
-            // RFC 3261 §12.2.2: these belong into dialogs, and this one is not known.
-            Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
-                Err(Rejection::new(Status::CALL_DOES_NOT_EXIST))
-            }
-            // RFC 6665 §7.2, RFC 3903 §11.2.8: no event package is known here.
-            Method::Subscribe | Method::Publish => {
-                Err(Rejection::new(Status::BAD_EVENT).with(HeaderName::AllowEvents, ""))
-            }
-            Method::Other(_) => Err(Rejection::new(Status::NOT_IMPLEMENTED)),
-            // RFC 3261 §8.2.1.
-            _ => Err(Rejection::new(Status::METHOD_NOT_ALLOWED).with(HeaderName::Allow, ALLOW)),
-        };
-        let registered = request.method == Method::Register && answer.is_ok();
+        let answer = self.register(now, flow, request);
+        let registered = answer.is_ok();
         let answer = answer.unwrap_or_else(Answer::from);
         if let Err(error) = self.agent.command(|ua| ua.respond(now, id, answer)) {
-            tracing::debug!(flow = flow.0, %error, "a request could not be answered");
+            tracing::debug!(flow = flow.0, %error, "a REGISTER could not be answered");
         }
         if registered {
             self.claim_former_flows(now, flow);
         }
     }
 
-    /// RFC 3261 §10.3.
-    fn on_register(
+    fn register(
         &mut self,
         now: Moment,
         flow: FlowId,
         request: &Request,
     ) -> Result<Answer, Rejection> {
-        refuse_requirements(request)?;
         let headers = &request.headers;
         let served = request.uri.as_sip().is_some_and(|uri| {
             // Step 1: the Request-URI names a domain.
@@ -107,27 +88,4 @@ impl Exchange {
         };
         Rejection::new(status).warn(399, &error.to_string())
     }
-}
-
-/// RFC 3261 §8.2.2.3: extensions that must be understood, and none is.
-pub(super) fn refuse_requirements(request: &Request) -> Result<(), Rejection> {
-    let required: Vec<&str> = request
-        .headers
-        .raw(&HeaderName::Require)
-        .map(|v| v.as_str())
-        .collect();
-    if required.is_empty() {
-        return Ok(());
-    }
-    Err(Rejection::new(Status::BAD_EXTENSION).with(HeaderName::Unsupported, required.join(", ")))
-}
-
-fn capabilities() -> Answer {
-    let able = Rejection::new(Status::OK)
-        .with(HeaderName::Allow, ALLOW)
-        .with(HeaderName::Accept, "application/sdp")
-        .with(HeaderName::AcceptEncoding, "identity")
-        .with(HeaderName::AcceptLanguage, "en")
-        .with(HeaderName::Supported, "");
-    able.into()
 }

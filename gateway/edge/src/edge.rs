@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::get;
 use axum::{Extension, Router};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -16,7 +16,8 @@ use tracing::Instrument;
 
 use crate::admission::Admission;
 use crate::handshake::{Handshake, Refusal};
-use crate::{FlowInfo, Limits, Origin, Peer, Upstream, socket};
+use crate::socket::{self, Ends};
+use crate::{FlowInfo, Limits, Origin, Peer, Upstream};
 
 /// Takes WebSockets and makes flows of them; cloning gives another handle.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ struct Inner {
     limits: Limits,
     admission: Arc<Admission>,
     last_flow: AtomicU64,
+    draining: CancellationToken,
     closing: CancellationToken,
     flows: TaskTracker,
 }
@@ -42,6 +44,7 @@ impl Edge {
             admission: Admission::new(&limits),
             limits,
             last_flow: AtomicU64::new(0),
+            draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             flows: TaskTracker::new(),
         }))
@@ -50,7 +53,7 @@ impl Edge {
     /// A router with the one route `path`. Its requests need a [`Peer`] in their extensions.
     pub fn router(&self, path: &str) -> Router {
         Router::new()
-            .route(path, any(handle_upgrade))
+            .route(path, get(handle_upgrade))
             .with_state(self.clone())
     }
 
@@ -60,9 +63,16 @@ impl Edge {
         self.0.admission.total()
     }
 
+    /// Takes no more flows. Those that the upstream closes from now on are told that the gateway
+    /// goes away.
+    pub fn drain(&self) {
+        self.0.draining.cancel();
+    }
+
     /// Takes no more flows, closes the open ones (1001, "going away") and waits for their ends,
     /// but no longer than `patience`.
     pub async fn shutdown(&self, patience: Duration) {
+        self.drain();
         self.0.closing.cancel();
         self.0.flows.close();
         let ended = tokio::time::timeout(patience, self.0.flows.wait()).await;
@@ -78,7 +88,7 @@ impl Edge {
             .extensions_mut()
             .remove::<OnUpgrade>()
             .ok_or(Refusal::NotWebSocket)?;
-        if edge.closing.is_cancelled() {
+        if edge.draining.is_cancelled() {
             return Err(Refusal::Closing);
         }
         let permit = edge.admission.admit(peer.remote.ip())?;
@@ -105,7 +115,11 @@ impl Edge {
         let (outbound, waiting) = mpsc::channel(edge.limits.queue);
         tracing::info!(secure = info.secure, "flow opened");
         let inbound = edge.upstream.open(info, outbound);
-        let end = socket::carry(stream, inbound, waiting, &edge.limits, &edge.closing).await;
+        let ends = Ends {
+            draining: &edge.draining,
+            closing: &edge.closing,
+        };
+        let end = socket::carry(stream, inbound, waiting, &edge.limits, ends).await;
         tracing::info!(%end, "flow closed");
     }
 }

@@ -60,6 +60,22 @@ pub struct Peer {
     pub secure: bool,
 }
 
+impl Peer {
+    /// One without TLS.
+    #[must_use]
+    pub const fn plain(remote: SocketAddr) -> Self {
+        let secure = false;
+        Self { remote, secure }
+    }
+
+    /// One with TLS.
+    #[must_use]
+    pub const fn encrypted(remote: SocketAddr) -> Self {
+        let secure = true;
+        Self { remote, secure }
+    }
+}
+
 /// What a flow, and all flows together, may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

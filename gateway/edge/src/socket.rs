@@ -82,13 +82,22 @@ impl From<Error> for End {
     }
 }
 
+/// What the gateway itself may end a flow for.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends<'a> {
+    /// From now on it is the gateway that ends, even if the upstream closes the flow.
+    pub(crate) draining: &'a CancellationToken,
+    /// Every flow is over.
+    pub(crate) closing: &'a CancellationToken,
+}
+
 /// Carries messages until one side ends it.
 pub(crate) async fn carry<S>(
     stream: S,
     inbound: mpsc::Sender<Vec<u8>>,
     mut outbound: mpsc::Receiver<Vec<u8>>,
     limits: &Limits,
-    closing: &CancellationToken,
+    ends: Ends<'_>,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -99,7 +108,7 @@ where
         .max_message_size(Some(limits.message))
         .max_frame_size(Some(limits.message));
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    let end = exchange(&mut socket, &inbound, &mut outbound, limits, closing).await;
+    let end = exchange(&mut socket, &inbound, &mut outbound, limits, ends).await;
     drop((inbound, outbound));
     // A client that doesn't hang up within the time has had its chance.
     let _ = timeout(CLOSE_PATIENCE, async {
@@ -119,7 +128,7 @@ async fn exchange<S>(
     inbound: &mpsc::Sender<Vec<u8>>,
     outbound: &mut mpsc::Receiver<Vec<u8>>,
     limits: &Limits,
-    closing: &CancellationToken,
+    ends: Ends<'_>,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -130,7 +139,7 @@ where
     let mut room = None;
     loop {
         let step = tokio::select! {
-            () = closing.cancelled() => Err(End::Shutdown),
+            () = ends.closing.cancelled() => Err(End::Shutdown),
             message = outbound.recv() => match message {
                 Some(message) => send(socket, sip_message(message), limits).await,
                 None => Err(End::Upstream),
@@ -167,8 +176,10 @@ where
                 }
             }
         };
-        if let Err(end) = step {
-            return end;
+        match step {
+            Err(End::Upstream) if ends.draining.is_cancelled() => return End::Shutdown,
+            Err(end) => return end,
+            Ok(()) => {}
         }
     }
 }

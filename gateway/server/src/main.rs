@@ -1,2 +1,115 @@
 //! The gateway binary.
-fn main() {}
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use sidetone::{Arguments, Config, Gateway, banner, logging};
+
+/// A browser phone and its gateway.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the app and carry its calls
+    Serve(Options),
+    /// Read the configuration and say what is wrong with it
+    CheckConfig(Options),
+}
+
+/// Each setting may also stand in the file, or in a variable: `SIDETONE_LISTEN` for `listen`.
+#[derive(Args)]
+struct Options {
+    /// The configuration, in TOML
+    #[arg(long, env = "SIDETONE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to serve HTTP [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The folder of all that is kept [default: data]
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// Five people with known passwords, to try it out
+    #[arg(long)]
+    demo: bool,
+    /// How to encrypt: off, self-signed, or files (with `tls.cert` and `tls.key`)
+    #[arg(long, value_name = "MODE")]
+    tls: Option<String>,
+}
+
+impl From<Options> for Arguments {
+    fn from(options: Options) -> Self {
+        Self {
+            config: options.config,
+            listen: options.listen,
+            data: options.data,
+            tls: options.tls,
+            demo: options.demo,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let (options, serve) = match Cli::parse().command {
+        Command::Serve(options) => (options, true),
+        Command::CheckConfig(options) => (options, false),
+    };
+    // A variable that is not Unicode can't be one of ours.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = match Config::load(options.into(), variables) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    if !serve {
+        println!("The configuration is right.");
+        return ExitCode::SUCCESS;
+    }
+    logging::start(&config.log);
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Sidetone can't start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    let told = config.clone();
+    let gateway = Gateway::start(config).await?;
+    println!(
+        "{}",
+        banner::banner(&told, gateway.addr(), &banner::own_addresses())
+    );
+    stop_signal().await?;
+    println!("Closing. Once more to stop at once.");
+    tokio::select! {
+        () = gateway.shutdown() => Ok(()),
+        again = stop_signal() => Ok(again?),
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn stop_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

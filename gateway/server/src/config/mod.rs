@@ -1,0 +1,223 @@
+//! What the gateway is told: a TOML file, `SIDETONE_…` variables, arguments.
+//!
+//! `sidetone.example.toml` beside this crate documents every key.
+
+mod layers;
+mod read;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use sidetone_edge::{Limits, Origin};
+use sidetone_sip::auth::Secret;
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// The folder of all that is kept.
+    pub data: PathBuf,
+    /// Pages of these origins may connect, besides our own.
+    pub origins: Vec<Origin>,
+    /// Other gateways that the app from here may connect to.
+    pub connect: Vec<Origin>,
+    /// How connections are encrypted.
+    pub tls: Tls,
+    /// Where media flows.
+    pub media: Media,
+    /// The people of the embedded switch.
+    pub switch: Switch,
+    /// What SIP clients may use.
+    pub sip: Limits,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    Off,
+    /// With a certificate that the gateway makes for itself.
+    SelfSigned,
+    /// With these PEM files.
+    Files {
+        /// The certificate, and those between it and the root.
+        cert: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+/// Where media flows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// The one UDP socket of all calls.
+    pub listen: SocketAddr,
+    /// What browsers are told to send to; empty: the addresses of this machine.
+    pub advertise: Vec<IpAddr>,
+}
+
+/// The people of the embedded switch.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    /// The key of this organisation in the database.
+    pub tenant: String,
+    /// What phones write behind the `@`, and the digest realm.
+    pub domain: String,
+    /// Other names for it. None at all: every name is taken for it.
+    pub aliases: Vec<String>,
+    /// Who can be called.
+    pub extensions: Vec<Extension>,
+    /// Whether anybody may know the passwords.
+    pub demo: bool,
+}
+
+/// A person's number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The number, also the user name.
+    pub number: String,
+    /// Whose it is.
+    pub name: String,
+    /// The SIP password.
+    pub secret: Secret,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Lines for people or for machines.
+    pub format: LogFormat,
+    /// Levels by module, as in `info,sidetone_edge=debug`.
+    pub filter: String,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    /// What an empty file means.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: PathBuf::from("data"),
+            origins: Vec::new(),
+            connect: Vec::new(),
+            tls: Tls::Off,
+            media: Media {
+                listen: SocketAddr::from(([0, 0, 0, 0], 40000)),
+                advertise: Vec::new(),
+            },
+            switch: Switch {
+                tenant: "default".to_owned(),
+                domain: "sidetone.local".to_owned(),
+                aliases: Vec::new(),
+                extensions: Vec::new(),
+                demo: false,
+            },
+            sip: Limits::default(),
+            log: Log {
+                format: LogFormat::Text,
+                filter: "info".to_owned(),
+            },
+        }
+    }
+}
+
+impl Switch {
+    /// Five people to try the phone with.
+    #[must_use]
+    pub fn demo() -> Self {
+        let people = ["Alice", "Bob", "Carol", "Dave", "Admin"];
+        let extension = |(number, name): (u32, &str)| Extension {
+            number: number.to_string(),
+            name: name.to_owned(),
+            secret: Secret::new(format!("demo-{number}")),
+        };
+        Self {
+            tenant: "demo".to_owned(),
+            domain: "demo.local".to_owned(),
+            aliases: Vec::new(),
+            extensions: (101..).zip(people).map(extension).collect(),
+            demo: true,
+        }
+    }
+}
+
+/// What was given on the command line; it counts more than anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// The file to read.
+    pub config: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data`
+    pub data: Option<String>,
+    /// `--tls`
+    pub tls: Option<String>,
+    /// `--demo`
+    pub demo: bool,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the configuration {} can't be read: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{}:{line}: this is not TOML: {message}", path.display())]
+    NotToml {
+        /// Which file.
+        path: PathBuf,
+        /// Where in it.
+        line: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// The settings make no sense.
+    #[error("{}", Lines(.0))]
+    Problems(Vec<Problem>),
+}
+
+/// One mistake, in words: where it is and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(String);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+struct Lines<'a>(&'a [Problem]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! Every key, in one place.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sidetone_edge::{Limits, Origin};
+use sidetone_sip::auth::Secret;
+use tracing_subscriber::EnvFilter;
+
+use super::layers::{Layers, Source};
+use super::{
+    Arguments, Config, ConfigError, Extension, Log, LogFormat, Media, Problem, Switch, Tls,
+};
+
+impl Config {
+    /// Reads the file that `arguments` name, if they do, and `variables`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all mistakes at once.
+    pub fn load(
+        arguments: Arguments,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let given = [
+            ("listen", arguments.listen),
+            ("data", arguments.data),
+            ("tls.mode", arguments.tls),
+            ("demo", arguments.demo.then(|| "true".to_owned())),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        let mut layers = Layers::new(variables, given);
+        if let Some(path) = &arguments.config {
+            layers.read_file(path)?;
+        }
+        let config = Self::read(&mut layers);
+        layers.refuse_the_rest();
+        if layers.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Problems(layers.problems))
+        }
+    }
+
+    fn read(layers: &mut Layers) -> Self {
+        let default = Self::default();
+        let origin = |text: &str| text.parse::<Origin>().ok();
+        Self {
+            listen: layers
+                .one(
+                    "listen",
+                    "an address and a port, such as 127.0.0.1:8080",
+                    parsed,
+                )
+                .unwrap_or(default.listen),
+            data: layers.one("data", "a folder", path).unwrap_or(default.data),
+            origins: layers.many("origins", "origins, such as https://phone.example", origin),
+            connect: layers.many("connect", "origins, such as https://other.example", origin),
+            tls: Tls::read(layers),
+            media: Media::read(layers, default.media),
+            switch: Switch::read(layers, default.switch),
+            sip: read_limits(layers),
+            log: Log::read(layers, default.log),
+        }
+    }
+}
+
+impl Tls {
+    fn read(layers: &mut Layers) -> Self {
+        let modes = "\"off\", \"self-signed\" or \"files\"";
+        let known = |text: &str| {
+            ["off", "self-signed", "files"]
+                .into_iter()
+                .find(|m| *m == text)
+        };
+        let mode = layers.one("tls.mode", modes, known);
+        let cert = layers.one("tls.cert", "a PEM file with the certificate chain", path);
+        let key = layers.one("tls.key", "a PEM file with the private key", path);
+        let has_files = cert.is_some() || key.is_some();
+        match (mode, cert, key) {
+            (Some("self-signed"), ..) => Self::SelfSigned,
+            (Some("off"), ..) => Self::Off,
+            (None, ..) if !has_files => Self::Off,
+            (_, Some(cert), Some(key)) => Self::Files { cert, key },
+            (_, cert, _) => {
+                let missing = if cert.is_none() {
+                    "tls.cert"
+                } else {
+                    "tls.key"
+                };
+                layers.problems.push(Problem(format!(
+                    "`{missing}` is missing: TLS with files needs both `tls.cert` and `tls.key`"
+                )));
+                Self::Off
+            }
+        }
+    }
+}
+
+impl Media {
+    fn read(layers: &mut Layers, default: Self) -> Self {
+        let address = "an address and a UDP port, such as 0.0.0.0:40000";
+        Self {
+            listen: layers
+                .one("media.listen", address, parsed)
+                .unwrap_or(default.listen),
+            advertise: layers.many("media.advertise", "IP addresses, such as 192.0.2.7", parsed),
+        }
+    }
+}
+
+impl Switch {
+    fn read(layers: &mut Layers, default: Self) -> Self {
+        let yes_or_no = "true or false";
+        let demo = layers.one_with_source("demo", yes_or_no, parsed::<bool>);
+        let name = "a host name, such as office.example";
+        let domain = layers.one_with_source("switch.domain", name, domain);
+        let aliases = layers.many(
+            "switch.aliases",
+            "host names, such as pbx.office.example",
+            self::domain,
+        );
+        let extensions = read_extensions(layers);
+        let Some((true, asked)) = demo else {
+            return Self {
+                domain: domain.map_or(default.domain, |(domain, _)| domain),
+                aliases,
+                extensions: extensions
+                    .into_values()
+                    .map(|(extension, _)| extension)
+                    .collect(),
+                ..default
+            };
+        };
+        let own = domain.map(|(_, source)| source);
+        let own = own.or(extensions.into_values().next().map(|(_, source)| source));
+        if let Some(source) = own {
+            layers.problems.push(Problem(format!(
+                "{asked}: the demo brings its own domain and people, but {source} names others: \
+                 leave out one of the two"
+            )));
+        }
+        Self::demo()
+    }
+}
+
+/// By number. In the file they are `[[extension]]` tables; of a variable the number is part of
+/// the name: `SIDETONE_EXTENSION_101_SECRET`.
+fn read_extensions(layers: &mut Layers) -> BTreeMap<String, (Extension, Source)> {
+    let number_rule = "letters, digits, or any of . _ - * (at most 32)";
+    let name_rule = "a name of at most 64 characters";
+    let secret_rule = "a password of at least 8 characters";
+    let secret = |text: &str| (text.chars().count() >= 8).then(|| Secret::new(text));
+    let mut found: BTreeMap<String, (Extension, Source)> = BTreeMap::new();
+    for (index, start) in layers.numbered("extension") {
+        let key = |field: &str| format!("extension.{index}.{field}");
+        let before = layers.problems.len();
+        let number = layers.one_with_source(&key("number"), number_rule, number);
+        let name = layers.one(&key("name"), name_rule, name);
+        let in_file = layers.one(&key("secret"), secret_rule, secret);
+        let refused = layers.problems.len() > before;
+        let Some((number, source)) = number else {
+            if !refused {
+                let text = format!("{start}: this `[[extension]]` has no `number`");
+                layers.problems.push(Problem(text));
+            }
+            continue;
+        };
+        let name = variable_of(layers, &number, "name", name_rule, self::name).or(name);
+        let secret = variable_of(layers, &number, "secret", secret_rule, secret).or(in_file);
+        let Some(secret) = secret else {
+            if !refused {
+                let text =
+                    format!("{source}: extension {number} has no `secret`: give it {secret_rule}");
+                layers.problems.push(Problem(text));
+            }
+            continue;
+        };
+        let name = name.unwrap_or_else(|| number.clone());
+        if let Some((_, first)) = found.get(&number) {
+            let text =
+                format!("{source}: extension {number} is there twice; the first is at {first}");
+            layers.problems.push(Problem(text));
+            continue;
+        }
+        let extension = Extension {
+            number: number.clone(),
+            name,
+            secret,
+        };
+        found.insert(number, (extension, source));
+    }
+    for number in layers.numbered_variables("extension", &["NAME", "SECRET"]) {
+        let name = variable_of(layers, &number, "name", name_rule, name);
+        let variable = super::layers::variable(&format!("extension.{number}.secret"));
+        let before = layers.problems.len();
+        match variable_of(layers, &number, "secret", secret_rule, secret) {
+            Some(secret) => {
+                let name = name.unwrap_or_else(|| number.clone());
+                let extension = Extension {
+                    number: number.clone(),
+                    name,
+                    secret,
+                };
+                found.insert(number, (extension, Source::Variable(variable)));
+            }
+            None if layers.problems.len() == before => {
+                let text = format!(
+                    "variable {variable} is missing: extension {number} needs {secret_rule}"
+                );
+                layers.problems.push(Problem(text));
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+fn variable_of<T>(
+    layers: &mut Layers,
+    number: &str,
+    field: &str,
+    rule: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    layers.one(&format!("extension.{number}.{field}"), rule, parse)
+}
+
+fn read_limits(layers: &mut Layers) -> Limits {
+    let default = Limits::default();
+    let time = "a time, such as 500ms, 25s or 2m";
+    let count = |text: &str| text.parse().ok().filter(|number| *number > 0);
+    let whole = "a whole number above 0";
+    let size = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|size| (4096..=1 << 20).contains(size))
+    };
+    Limits {
+        message: layers
+            .one(
+                "sip.max_message",
+                "a number of bytes from 4096 to 1048576",
+                size,
+            )
+            .unwrap_or(default.message),
+        queue: layers
+            .one("sip.queue", whole, count)
+            .unwrap_or(default.queue),
+        ping_interval: layers
+            .one("sip.ping_interval", time, duration)
+            .unwrap_or(default.ping_interval),
+        pong_timeout: layers
+            .one("sip.pong_timeout", time, duration)
+            .unwrap_or(default.pong_timeout),
+        send_timeout: layers
+            .one("sip.send_timeout", time, duration)
+            .unwrap_or(default.send_timeout),
+        flows: layers
+            .one("sip.flows", whole, count)
+            .unwrap_or(default.flows),
+        flows_per_address: layers
+            .one("sip.flows_per_address", whole, count)
+            .unwrap_or(default.flows_per_address),
+    }
+}
+
+impl Log {
+    fn read(layers: &mut Layers, default: Self) -> Self {
+        let format = |text: &str| match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        };
+        let levels = "levels, such as info or warn,sidetone_edge=debug";
+        let filter = |text: &str| EnvFilter::try_new(text).is_ok().then(|| text.to_owned());
+        Self {
+            format: layers
+                .one("log.format", "\"text\" or \"json\"", format)
+                .unwrap_or(default.format),
+            filter: layers
+                .one("log.filter", levels, filter)
+                .unwrap_or(default.filter),
+        }
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+/// A whole number and a unit; more than nothing.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit);
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+fn domain(text: &str) -> Option<String> {
+    let label = |label: &str| {
+        let is_ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(is_ok)
+    };
+    (text.len() <= 253 && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
+}
+
+fn number(text: &str) -> Option<String> {
+    let is_ok = |b: u8| b.is_ascii_alphanumeric() || b"._-*".contains(&b);
+    let fits = (1..=32).contains(&text.len()) && text.bytes().all(is_ok);
+    fits.then(|| text.to_owned())
+}
+
+fn name(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = (1..=64).contains(&text.chars().count());
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}

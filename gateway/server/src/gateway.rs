@@ -1,0 +1,172 @@
+//! Everything together: opened in one order, closed in the other.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetone_edge::Edge;
+use sidetone_media::{Media, MediaConfig, MediaError};
+use sidetone_store::{Store, StoreError};
+use sidetone_switch::{Switch, SwitchConfig};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::tls::TlsError;
+use crate::{directory, listener, routes, tls};
+
+/// How long phones have to hang up when the gateway shuts down.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+/// How long flows have to end when the gateway shuts down.
+const LAST_FLOWS: Duration = Duration::from_secs(3);
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The media engine.
+    #[error(
+        "no media at {listen}: {source}. Name another UDP port with `media.listen`; \
+         0 takes any that is free"
+    )]
+    Media {
+        /// Where.
+        listen: SocketAddr,
+        /// Why.
+        source: MediaError,
+    },
+    /// The port.
+    #[error("{address} can't be listened on: {source}. {}", hint(source))]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Is Sidetone running already? Name another port with --listen or `listen`"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "Ports below 1024 need special rights: name a higher one with --listen or `listen`"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "That is not an address of this machine; 0.0.0.0 stands for all it has"
+        }
+        _ => "Name another address with --listen or `listen`",
+    }
+}
+
+/// A running gateway. Dropping it leaves it running; [`Gateway::shutdown`] ends it.
+pub struct Gateway {
+    addr: SocketAddr,
+    edge: Edge,
+    switch: Switch,
+    media: Media,
+    store: Store,
+    closing: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let store = Store::open(&config.data).await?;
+        store
+            .put_tenant(&directory::to_store(&config.switch))
+            .await?;
+        let acceptor = tls::acceptor(&config.tls, &config.data)?;
+        let listening = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
+        let addr = listener.local_addr().map_err(listening)?;
+        let media = open_media(&config).await?;
+        let people = directory::from_store(&store, &config.switch).await?;
+        let services = directory::services(&media);
+        let switch = Switch::start(SwitchConfig::new(people), services);
+        let edge = Edge::new(
+            Arc::new(switch.clone()),
+            config.origins.clone(),
+            config.sip.clone(),
+        );
+        let closing = CancellationToken::new();
+        let router = routes::router(&config, &edge, store.clone(), closing.clone());
+        let serving = listener::serve(listener, acceptor, router, closing.clone());
+        tracing::info!(%addr, "serving");
+        Ok(Self {
+            addr,
+            edge,
+            switch,
+            media,
+            store,
+            closing,
+            serving: tokio::spawn(serving),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Flows that are open.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.edge.flows()
+    }
+
+    /// The embedded PBX.
+    #[must_use]
+    pub const fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
+    /// The media engine.
+    #[must_use]
+    pub const fn media(&self) -> &Media {
+        &self.media
+    }
+
+    /// Ends all calls, flows and responses in order, then closes the database.
+    pub async fn shutdown(self) {
+        tracing::info!("shutting down");
+        self.edge.drain();
+        self.switch.shutdown(LAST_CALLS).await;
+        self.edge.shutdown(LAST_FLOWS).await;
+        self.closing.cancel();
+        if let Err(error) = self.serving.await {
+            tracing::error!(%error, "the listener failed");
+        }
+        self.store.close().await;
+    }
+}
+
+async fn open_media(config: &Config) -> Result<Media, StartError> {
+    let wanted = MediaConfig {
+        listen: config.media.listen,
+        advertise: config.media.advertise.clone(),
+    };
+    Media::start(wanted)
+        .await
+        .map_err(|source| StartError::Media {
+            listen: config.media.listen,
+            source,
+        })
+}

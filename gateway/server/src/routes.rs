@@ -1,0 +1,90 @@
+//! What is served, besides SIP.
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use sidetone_api::{About, DemoAccount, Problem};
+use sidetone_edge::Edge;
+use sidetone_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::assets::Assets;
+use crate::config::{Config, Switch, Tls};
+use crate::headers::{Confinement, confine};
+
+pub(crate) const SIP_PATH: &str = "/sip";
+
+#[derive(Clone)]
+struct Health {
+    store: Store,
+    closing: CancellationToken,
+}
+
+pub(crate) fn router(
+    config: &Config,
+    edge: &Edge,
+    store: Store,
+    closing: CancellationToken,
+) -> Router {
+    let assets = Assets::embedded();
+    // A promise of HTTPS would lock people out whose browser doesn't know our own certificate.
+    let strict_transport = matches!(config.tls, Tls::Files { .. });
+    let confinement = Confinement::new(assets.scripts(), &config.connect, strict_transport);
+    let about = about(&config.switch);
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(handle_readyz))
+        .with_state(Health { store, closing })
+        .route(
+            "/api/v1/about",
+            get(|| async move { uncached(Json(about)) }),
+        )
+        .route("/api/{*rest}", axum::routing::any(handle_unknown_api))
+        .merge(edge.router(SIP_PATH))
+        .fallback(move |request: Request| async move {
+            assets.respond(request.method(), request.uri().path(), request.headers())
+        })
+        .layer(middleware::from_fn_with_state(confinement, confine))
+}
+
+fn about(switch: &Switch) -> About {
+    let account = |extension: &crate::config::Extension| DemoAccount {
+        number: extension.number.clone(),
+        name: extension.name.clone(),
+        password: extension.secret.reveal().to_owned(),
+    };
+    About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        domain: switch.domain.clone(),
+        sip_path: SIP_PATH.to_owned(),
+        demo: switch
+            .demo
+            .then(|| switch.extensions.iter().map(account).collect()),
+    }
+}
+
+async fn handle_readyz(State(health): State<Health>) -> Response {
+    if health.closing.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+    }
+    match health.store.check().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database fails\n").into_response()
+        }
+    }
+}
+
+async fn handle_unknown_api() -> Response {
+    let error = "This gateway has no such interface. It may be older or newer than the app: \
+                 reload the page."
+        .to_owned();
+    (StatusCode::NOT_FOUND, uncached(Json(Problem { error }))).into_response()
+}
+
+fn uncached(body: impl IntoResponse) -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "no-store")], body)
+}

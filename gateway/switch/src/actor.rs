@@ -263,3 +263,6 @@ impl Actor {
         Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use sidetone_sip::auth::Secret;
-use sidetone_sip::message::Transport;
+use sidetone_sip::message::{Contacts, HeaderName, Transport};
 use sidetone_sip::{
     Account, Address, Body, CommandError, Config, Ended, Event, FlowId, Input, Invite, Message,
-    Method, Moment, Origin, Output, SeededTokens, SessionEvent, SessionId, TokenSource, Uri,
+    Method, Moment, Origin, Output, Request, Response, SeededTokens, Status, SessionEvent, SessionId, TokenSource, Uri,
     UserAgent,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Link {
     pub(crate) loss: u64,
     /// Of a hundred messages, how many arrive twice.
     pub(crate) duplication: u64,
+    /// The other end is played by the test: nothing is delivered, and nothing counts as lost.
+    pub(crate) is_scripted: bool,
     /// Says which messages get lost besides, by their line in the trace.
     pub(crate) swallow: Box<dyn FnMut(&str) -> bool>,
     tokens: SeededTokens,
@@ -51,6 +53,7 @@ impl Link {
             delay: Duration::from_millis(10),
             loss: 0,
             duplication: 0,
+            is_scripted: false,
             swallow: Box::new(|_| false),
             tokens: SeededTokens::new(7),
         }
@@ -130,6 +133,13 @@ impl Pair {
         Self::on(Link::new(Transport::Udp))
     }
 
+    /// A alone; the test plays the other end.
+    pub(crate) fn scripted() -> Self {
+        let mut pair = Self::ws();
+        pair.link.is_scripted = true;
+        pair
+    }
+
     pub(crate) fn agent(&self, side: Side) -> &UserAgent {
         &self.agents[&side]
     }
@@ -176,6 +186,31 @@ impl Pair {
         self.input(side, Input::Received { flow: FLOW, bytes });
     }
 
+    /// Gives a side a message made by the test.
+    pub(crate) fn deliver(&mut self, side: Side, message: &Message) {
+        let bytes = message.to_bytes();
+        self.input(side, Input::Received { flow: FLOW, bytes });
+    }
+
+    /// Gives A a response to its last request with this method, as `tag` would send it.
+    pub(crate) fn answer(&mut self, method: &Method, status: u16, tag: &str) {
+        let request = self.last_request(method).clone();
+        let response = self.response(&request, status, tag);
+        self.deliver(A, &Message::Response(response));
+    }
+
+    /// A response to `request`, with a Contact of its own for each tag.
+    pub(crate) fn response(&self, request: &Request, status: u16, tag: &str) -> Response {
+        let status = Status::new(status).unwrap();
+        let mut response = Response::to(request, status, Some(tag));
+        response.headers.contact = Contacts::one(address(&format!("sip:{tag}@b.invalid")));
+        if request.method == Method::Invite && status.is_success() {
+            response.headers.push_raw(HeaderName::ContentType, "application/sdp");
+            response.body = b"answer".to_vec();
+        }
+        response
+    }
+
     pub(crate) fn command<R>(
         &mut self,
         side: Side,
@@ -218,7 +253,9 @@ impl Pair {
     fn transmit(&mut self, from: Side, bytes: Vec<u8>) {
         let line = self.describe(from, &bytes);
         let copies = self.link.copies(&line);
-        let mark = if copies == 0 { " (lost)" } else { "" };
+        let copies = if self.link.is_scripted { 0 } else { copies };
+        let is_lost = copies == 0 && !self.link.is_scripted;
+        let mark = if is_lost { " (lost)" } else { "" };
         self.trace.push(format!("{line}{mark}"));
         for _ in 0..copies {
             self.sent += 1;

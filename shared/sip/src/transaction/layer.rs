@@ -216,7 +216,8 @@ impl<T: Copy> Transactions<T> {
         self.start_client(now, flow, request, &branch, persistence, task)
     }
 
-    /// Sends a CANCEL for a pending INVITE (RFC 3261 §9.1); `None` if it is not pending any more.
+    /// Sends a CANCEL for an INVITE (RFC 3261 §9.1), also for one that failed with its flow;
+    /// `None` if it has a final response.
     pub(crate) fn cancel(
         &mut self,
         now: Moment,
@@ -224,10 +225,7 @@ impl<T: Copy> Transactions<T> {
         headers: Vec<RawHeader>,
         task: T,
     ) -> Option<ClientId> {
-        let client = self
-            .clients
-            .get(&invite)
-            .filter(|c| !c.gone && c.is_pending())?;
+        let client = self.clients.get(&invite).filter(|client| client.awaits_final())?;
         let (flow, request) = (
             client.flow,
             follow_up(&client.request, Method::Cancel, headers),
@@ -665,11 +663,15 @@ impl<T: Copy> Transactions<T> {
 
 impl<T> Client<T> {
     fn is_pending(&self) -> bool {
-        !self.gone
-            && match &self.machine {
-                ClientMachine::Invite(machine) => machine.is_pending(),
-                ClientMachine::Request(machine) => machine.is_pending(),
-            }
+        !self.gone && self.awaits_final()
+    }
+
+    /// True also of one that was abandoned.
+    fn awaits_final(&self) -> bool {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.is_pending(),
+            ClientMachine::Request(machine) => machine.is_pending(),
+        }
     }
 
     fn is_terminated(&self) -> bool {

@@ -127,7 +127,7 @@ fn a_cancel_that_matches_nothing_is_told_so() {
 #[test]
 fn a_bye_before_the_answer_ends_the_invite_too() {
     let mut pair = Pair::scripted();
-    let invite = incoming_invite(&pair);
+    let invite = incoming_invite();
     pair.deliver(A, &Message::Request(invite.clone()));
     let callee = pair.incoming(A);
     pair.command(A, |a, now| a.progress(now, callee, Status::RINGING, None));
@@ -144,10 +144,9 @@ fn a_bye_before_the_answer_ends_the_invite_too() {
 }
 
 /// What B would send.
-pub(crate) fn incoming_invite(pair: &Pair) -> sidetone_sip::Request {
+pub(crate) fn incoming_invite() -> sidetone_sip::Request {
     use crate::harness::{address, uri};
     use sidetone_sip::message::{CSeq, Contacts, HeaderName, Host, Params, Transport, Via};
-    let _ = pair;
     let cseq = CSeq { number: 7, method: Method::Invite };
     let from = address("sip:102@b.test").with_tag("b1");
     let mut headers =

@@ -140,8 +140,8 @@ impl Pair {
         pair
     }
 
-    pub(crate) fn agent(&self, side: Side) -> &UserAgent {
-        &self.agents[&side]
+    pub(crate) fn agent(&mut self, side: Side) -> &mut UserAgent {
+        self.agents.get_mut(&side).unwrap()
     }
 
     // The flow
@@ -322,6 +322,11 @@ impl Pair {
     }
 
     // What happened
+
+    /// The next event of a side, if there is one.
+    pub(crate) fn next_event(&mut self, side: Side) -> Option<Event> {
+        self.events.get_mut(&side).unwrap().pop_front()
+    }
 
     /// The next event of a side.
     pub(crate) fn event(&mut self, side: Side) -> Event {

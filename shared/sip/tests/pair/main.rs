@@ -2,6 +2,10 @@
 
 mod calls;
 mod cancelling;
+mod flows;
 mod forks;
 mod harness;
 mod loss;
+mod offers;
+mod registrar;
+mod registration;

@@ -66,7 +66,10 @@ pub struct Account {
 
 /// Who speaks in a new session or request.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "made once per call and moved at most twice")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made once per call and moved at most twice"
+)]
 pub enum Origin {
     /// An account: its flow, its address, its secret when challenged.
     Account(AccountId),

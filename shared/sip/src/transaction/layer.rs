@@ -225,7 +225,10 @@ impl<T: Copy> Transactions<T> {
         headers: Vec<RawHeader>,
         task: T,
     ) -> Option<ClientId> {
-        let client = self.clients.get(&invite).filter(|client| client.awaits_final())?;
+        let client = self
+            .clients
+            .get(&invite)
+            .filter(|client| client.awaits_final())?;
         let (flow, request) = (
             client.flow,
             follow_up(&client.request, Method::Cancel, headers),

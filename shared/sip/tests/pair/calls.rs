@@ -10,7 +10,11 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use crate::harness::{A, B, Pair};
 
 fn normal_clearing() -> Reason {
-    Reason { protocol: "Q.850".into(), cause: Some(16), text: Some("Normal call clearing".into()) }
+    Reason {
+        protocol: "Q.850".into(),
+        cause: Some(16),
+        text: Some("Normal call clearing".into()),
+    }
 }
 
 #[test]
@@ -23,7 +27,11 @@ fn a_call_rings_is_answered_and_ended_by_the_caller() {
     pair.settle();
     pair.sent(&["B 180 INVITE"]);
     match pair.session_event(A, caller) {
-        SessionEvent::Progress { status: Status::RINGING, to_tag, body: None } => {
+        SessionEvent::Progress {
+            status: Status::RINGING,
+            to_tag,
+            body: None,
+        } => {
             assert!(!to_tag.is_empty());
         }
         other => panic!("{other:?}"),
@@ -78,11 +86,22 @@ fn both_hang_up_at_once() {
 fn a_busy_callee_refuses() {
     for mut pair in [Pair::ws(), Pair::udp()] {
         let (caller, callee) = pair.call();
-        let later = RawHeader { name: HeaderName::RetryAfter, value: "120".into() };
-        pair.command(B, |b, now| b.reject(now, callee, Status::BUSY_HERE, vec![later]));
+        let later = RawHeader {
+            name: HeaderName::RetryAfter,
+            value: "120".into(),
+        };
+        pair.command(B, |b, now| {
+            b.reject(now, callee, Status::BUSY_HERE, vec![later])
+        });
         pair.settle();
         pair.sent(&["A INVITE", "B 486 INVITE", "A ACK"]);
-        let Ended { by, status, phrase, retry_after, .. } = pair.ended(A, caller);
+        let Ended {
+            by,
+            status,
+            phrase,
+            retry_after,
+            ..
+        } = pair.ended(A, caller);
         assert_eq!((by, status), (EndedBy::Refused, Some(Status::BUSY_HERE)));
         assert_eq!(phrase.as_deref(), Some("Busy Here"));
         assert_eq!(retry_after, Some(Duration::from_secs(120)));
@@ -123,9 +142,15 @@ fn a_redirection_ends_the_call_with_its_status_and_contacts() {
     pair.answer(&Method::Invite, 302, "elsewhere");
     pair.sent(&["A INVITE", "A ACK"]);
     let ended = pair.ended(A, caller);
-    assert_eq!((ended.by, ended.status), (EndedBy::Refused, Some(Status::MOVED_TEMPORARILY)));
+    assert_eq!(
+        (ended.by, ended.status),
+        (EndedBy::Refused, Some(Status::MOVED_TEMPORARILY))
+    );
     let response = ended.response.unwrap();
-    assert_eq!(response.headers.contact.list()[0].uri.to_string(), "sip:elsewhere@b.invalid");
+    assert_eq!(
+        response.headers.contact.list()[0].uri.to_string(),
+        "sip:elsewhere@b.invalid"
+    );
     pair.finish();
 }
 
@@ -138,21 +163,32 @@ fn a_callee_who_takes_time_says_so() {
     pair.no_events();
 
     let early = Some(Body::sdp("early"));
-    pair.command(B, |b, now| b.progress(now, callee, Status::SESSION_PROGRESS, early.clone()));
+    pair.command(B, |b, now| {
+        b.progress(now, callee, Status::SESSION_PROGRESS, early.clone())
+    });
     pair.run(Duration::from_secs(150));
     pair.sent(&["B 183 INVITE", "B 183 INVITE", "B 183 INVITE"]);
     for _ in 0..3 {
         match pair.session_event(A, caller) {
-            SessionEvent::Progress { status: Status::SESSION_PROGRESS, body, .. } => {
+            SessionEvent::Progress {
+                status: Status::SESSION_PROGRESS,
+                body,
+                ..
+            } => {
                 assert_eq!(body, early);
             }
             other => panic!("{other:?}"),
         }
     }
-    pair.command(B, |b, now| b.reject(now, callee, Status::TEMPORARILY_UNAVAILABLE, Vec::new()));
+    pair.command(B, |b, now| {
+        b.reject(now, callee, Status::TEMPORARILY_UNAVAILABLE, Vec::new())
+    });
     pair.settle();
     pair.sent(&["B 480 INVITE", "A ACK"]);
-    assert_eq!(pair.ended(A, caller).status, Some(Status::TEMPORARILY_UNAVAILABLE));
+    assert_eq!(
+        pair.ended(A, caller).status,
+        Some(Status::TEMPORARILY_UNAVAILABLE)
+    );
     pair.ended(B, callee);
     pair.finish();
 }
@@ -170,8 +206,18 @@ fn info_goes_both_ways() {
     pair.command(B, |b, now| b.info(now, callee, digit("#")));
     pair.settle();
     pair.sent(&["A INFO", "B 200 INFO", "B INFO", "A 200 INFO"]);
-    assert_eq!(pair.session_event(B, callee), SessionEvent::Info { body: Some(digit("5")) });
-    assert_eq!(pair.session_event(A, caller), SessionEvent::Info { body: Some(digit("#")) });
+    assert_eq!(
+        pair.session_event(B, callee),
+        SessionEvent::Info {
+            body: Some(digit("5"))
+        }
+    );
+    assert_eq!(
+        pair.session_event(A, caller),
+        SessionEvent::Info {
+            body: Some(digit("#"))
+        }
+    );
     hang_up(pair, caller, callee);
 }
 
@@ -192,7 +238,10 @@ pub(crate) fn hang_up(
 #[test]
 fn an_invite_without_an_offer_gets_one_and_the_ack_brings_the_answer() {
     let mut pair = Pair::ws();
-    let invite = sidetone_sip::Invite { body: None, ..pair.invitation() };
+    let invite = sidetone_sip::Invite {
+        body: None,
+        ..pair.invitation()
+    };
     let caller = pair.command(A, |a, now| a.invite(now, invite));
     pair.settle();
     let callee = pair.incoming(B);
@@ -209,7 +258,9 @@ fn an_invite_without_an_offer_gets_one_and_the_ack_brings_the_answer() {
     pair.settle();
     pair.sent(&["A ACK"]);
     assert_eq!(pair.session_event(B, callee), SessionEvent::Confirmed);
-    let answered = SessionEvent::OfferAnswered { body: Some(Body::sdp("answer")) };
+    let answered = SessionEvent::OfferAnswered {
+        body: Some(Body::sdp("answer")),
+    };
     assert_eq!(pair.session_event(B, callee), answered);
     hang_up(pair, caller, callee);
 }
@@ -224,7 +275,9 @@ fn commands_fail_in_the_wrong_state_and_send_nothing() {
     let refused = [
         pair.try_command(A, |a, now| a.accept(now, caller, sdp())),
         pair.try_command(A, |a, now| a.progress(now, caller, Status::RINGING, None)),
-        pair.try_command(A, |a, now| a.reject(now, caller, Status::BUSY_HERE, Vec::new())),
+        pair.try_command(A, |a, now| {
+            a.reject(now, caller, Status::BUSY_HERE, Vec::new())
+        }),
         pair.try_command(A, |a, now| a.info(now, caller, sdp())),
         pair.try_command(B, |b, now| b.offer(now, callee, sdp())),
         pair.try_command(B, |b, now| b.answer_offer(now, callee, sdp())),
@@ -233,13 +286,18 @@ fn commands_fail_in_the_wrong_state_and_send_nothing() {
         pair.try_command(B, |b, now| b.reject(now, callee, Status::OK, Vec::new())),
     ];
     assert!(refused.iter().all(|result| *result == wrong), "{refused:?}");
-    pair.command(B, |b, now| b.reject(now, callee, Status::NOT_FOUND, Vec::new()));
+    pair.command(B, |b, now| {
+        b.reject(now, callee, Status::NOT_FOUND, Vec::new())
+    });
     pair.settle();
     pair.sent(&["B 404 INVITE", "A ACK"]);
     pair.ended(A, caller);
     pair.ended(B, callee);
     let gone = Err(CommandError::Gone);
     assert_eq!(pair.try_command(A, |a, now| a.end(now, caller, None)), gone);
-    assert_eq!(pair.try_command(B, |b, now| b.accept(now, callee, sdp())), gone);
+    assert_eq!(
+        pair.try_command(B, |b, now| b.accept(now, callee, sdp())),
+        gone
+    );
     pair.finish();
 }

@@ -36,7 +36,10 @@ fn a_ringing_call_is_cancelled() {
         ]);
         assert_eq!(pair.ended(A, caller).by, EndedBy::Local);
         let ended = pair.ended(B, callee);
-        assert_eq!((ended.by, ended.reasons), (EndedBy::RemoteCancel, vec![elsewhere()]));
+        assert_eq!(
+            (ended.by, ended.reasons),
+            (EndedBy::RemoteCancel, vec![elsewhere()])
+        );
         pair.finish();
     }
 }
@@ -50,7 +53,13 @@ fn a_cancel_waits_for_a_provisional_response() {
     pair.sent(&["A INVITE"]);
     // The callee's 100 comes by itself after 200 ms.
     pair.run(Duration::from_millis(300));
-    pair.sent(&["B 100 INVITE", "A CANCEL", "B 200 CANCEL", "B 487 INVITE", "A ACK"]);
+    pair.sent(&[
+        "B 100 INVITE",
+        "A CANCEL",
+        "B 200 CANCEL",
+        "B 487 INVITE",
+        "A ACK",
+    ]);
     assert_eq!(pair.ended(B, callee).by, EndedBy::RemoteCancel);
     pair.finish();
 }
@@ -89,7 +98,10 @@ fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
         assert_eq!(pair.ended(A, caller).by, EndedBy::Local);
         assert_eq!(pair.session_event(B, callee), SessionEvent::Confirmed);
         let ended = pair.ended(B, callee);
-        assert_eq!((ended.by, ended.reasons), (EndedBy::RemoteBye, vec![elsewhere()]));
+        assert_eq!(
+            (ended.by, ended.reasons),
+            (EndedBy::RemoteBye, vec![elsewhere()])
+        );
         pair.finish();
     }
 }
@@ -147,14 +159,22 @@ fn a_bye_before_the_answer_ends_the_invite_too() {
 pub(crate) fn incoming_invite() -> sidetone_sip::Request {
     use crate::harness::{address, uri};
     use sidetone_sip::message::{CSeq, Contacts, HeaderName, Host, Params, Transport, Via};
-    let cseq = CSeq { number: 7, method: Method::Invite };
+    let cseq = CSeq {
+        number: 7,
+        method: Method::Invite,
+    };
     let from = address("sip:102@b.test").with_tag("b1");
     let mut headers =
         sidetone_sip::Headers::new(from, address("sip:101@a.test"), "call-1".into(), cseq);
     let mut params = Params::default();
     params.set("branch", Some("z9hG4bKinvite"));
     let host = Host::Name("b.invalid".into());
-    headers.via.push(Via { transport: Transport::Ws, host, port: None, params });
+    headers.via.push(Via {
+        transport: Transport::Ws,
+        host,
+        port: None,
+        params,
+    });
     headers.max_forwards = Some(0);
     headers.contact = Contacts::one(address("sip:b@b.invalid"));
     headers.push_raw(HeaderName::ContentType, "application/sdp");

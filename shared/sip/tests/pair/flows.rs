@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sidetone_sip::message::Transport;
 use sidetone_sip::{
-    Body, CommandError, Config, EndedBy, Event, FlowId, Input, Method, NoResponse, Origin, Output,
-    OutgoingRequest, SeededTokens, SessionEvent, Status, UserAgent,
+    Body, CommandError, Config, EndedBy, Event, FlowId, Input, Method, NoResponse, Origin,
+    OutgoingRequest, Output, SeededTokens, SessionEvent, Status, UserAgent,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -62,7 +62,10 @@ fn a_call_whose_peer_is_gone_does_not_linger() {
     pair.sent(&["A OPTIONS"]);
     pair.answer(&Method::Options, 481, "b");
     let ended = pair.ended(A, caller);
-    assert_eq!((ended.by, ended.status), (EndedBy::Refused, Some(Status::CALL_DOES_NOT_EXIST)));
+    assert_eq!(
+        (ended.by, ended.status),
+        (EndedBy::Refused, Some(Status::CALL_DOES_NOT_EXIST))
+    );
     pair.answer(&Method::Bye, 481, "b");
     pair.sent(&["A BYE"]);
     pair.finish();
@@ -109,7 +112,12 @@ fn a_request_lost_with_its_flow_is_sent_again_and_served_once() {
         "B 200 OPTIONS",
         "A 200 OPTIONS",
     ]);
-    assert_eq!(pair.session_event(B, callee), SessionEvent::Info { body: Some(Body::sdp("once")) });
+    assert_eq!(
+        pair.session_event(B, callee),
+        SessionEvent::Info {
+            body: Some(Body::sdp("once"))
+        }
+    );
     hang_up(pair, caller, callee);
 }
 
@@ -126,7 +134,9 @@ fn an_answer_given_while_the_flow_is_down_arrives_later() {
     pair.sent(&["A INVITE"]);
     pair.flow_up();
     pair.run(Duration::from_millis(400));
-    let held = SessionEvent::OfferAnswered { body: Some(Body::sdp("held")) };
+    let held = SessionEvent::OfferAnswered {
+        body: Some(Body::sdp("held")),
+    };
     assert_eq!(pair.session_event(A, caller), held);
     let trace = pair.trace();
     assert_eq!(trace.iter().filter(|line| *line == "A ACK").count(), 1);
@@ -157,9 +167,15 @@ fn without_a_flow_nothing_new_begins() {
     pair.flow_down();
     let invite = pair.invitation();
     let origin = invite.origin.clone();
-    assert_eq!(pair.try_command(A, |a, now| a.invite(now, invite)), Err(CommandError::NoFlow));
+    assert_eq!(
+        pair.try_command(A, |a, now| a.invite(now, invite)),
+        Err(CommandError::NoFlow)
+    );
     let options = || options(origin.clone());
-    assert_eq!(pair.try_command(A, |a, now| a.request(now, options())), Err(CommandError::NoFlow));
+    assert_eq!(
+        pair.try_command(A, |a, now| a.request(now, options())),
+        Err(CommandError::NoFlow)
+    );
 
     pair.flow_up();
     let id = pair.command(A, |a, now| a.request(now, options()));
@@ -172,7 +188,13 @@ fn without_a_flow_nothing_new_begins() {
 
 fn options(origin: Origin) -> OutgoingRequest {
     let target = uri("sip:102@b.test");
-    OutgoingRequest { origin, method: Method::Options, target, headers: Vec::new(), body: None }
+    OutgoingRequest {
+        origin,
+        method: Method::Options,
+        target,
+        headers: Vec::new(),
+        body: None,
+    }
 }
 
 /// All outputs up to the timeout.
@@ -191,11 +213,21 @@ fn a_call_moves_to_the_flow_its_phone_came_back_on() {
     let other = FlowId(2);
     let now = pair.now;
     let agent = pair.agent(A);
-    agent.handle_input(now, Input::TransportDown { flow: FLOW }).unwrap();
+    agent
+        .handle_input(now, Input::TransportDown { flow: FLOW })
+        .unwrap();
     assert_eq!(outputs(agent), []);
     agent.info(now, caller, Body::sdp("waits")).unwrap();
     assert_eq!(outputs(agent), []);
-    agent.handle_input(now, Input::TransportUp { flow: other, transport: Transport::Ws }).unwrap();
+    agent
+        .handle_input(
+            now,
+            Input::TransportUp {
+                flow: other,
+                transport: Transport::Ws,
+            },
+        )
+        .unwrap();
     assert_eq!(outputs(agent), []);
 
     agent.rebind_flow(now, FLOW, other).unwrap();
@@ -203,9 +235,11 @@ fn a_call_moves_to_the_flow_its_phone_came_back_on() {
     let starts: Vec<String> = sent
         .iter()
         .map(|output| match output {
-            Output::Transmit { flow, bytes } if *flow == other => {
-                String::from_utf8_lossy(bytes).split(' ').next().unwrap().to_owned()
-            }
+            Output::Transmit { flow, bytes } if *flow == other => String::from_utf8_lossy(bytes)
+                .split(' ')
+                .next()
+                .unwrap()
+                .to_owned(),
             unexpected => panic!("{unexpected:?}"),
         })
         .collect();
@@ -213,17 +247,27 @@ fn a_call_moves_to_the_flow_its_phone_came_back_on() {
 
     let bye = in_dialog(&invite, Method::Bye, 1);
     let bytes = bye.to_bytes();
-    agent.handle_input(now, Input::Received { flow: other, bytes }).unwrap();
+    agent
+        .handle_input(now, Input::Received { flow: other, bytes })
+        .unwrap();
     let ended = outputs(agent);
-    assert!(matches!(&ended[0], Output::Transmit { flow, .. } if *flow == other), "{ended:?}");
-    let Output::Event(Event::Session { session, event: SessionEvent::Ended(over) }) = &ended[1]
+    assert!(
+        matches!(&ended[0], Output::Transmit { flow, .. } if *flow == other),
+        "{ended:?}"
+    );
+    let Output::Event(Event::Session {
+        session,
+        event: SessionEvent::Ended(over),
+    }) = &ended[1]
     else {
         panic!("{ended:?}");
     };
     assert_eq!((*session, over.by), (caller, EndedBy::RemoteBye));
     assert_eq!(ended.len(), 2);
     // The old flow is of no concern any more.
-    agent.handle_input(now, Input::TransportDown { flow: FLOW }).unwrap();
+    agent
+        .handle_input(now, Input::TransportDown { flow: FLOW })
+        .unwrap();
     assert_eq!(outputs(agent), []);
     agent.handle_input(now + S(40), Input::TimerFired).unwrap();
     assert_eq!(outputs(agent), []);
@@ -237,7 +281,10 @@ fn keeping_alive() -> UserAgent {
         ..config("a")
     };
     let mut agent = UserAgent::new(config, Box::new(SeededTokens::new(1)));
-    let up = Input::TransportUp { flow: FLOW, transport: Transport::Ws };
+    let up = Input::TransportUp {
+        flow: FLOW,
+        transport: Transport::Ws,
+    };
     agent.handle_input(at(0), up).unwrap();
     assert_eq!(outputs(&mut agent), []);
     agent
@@ -248,11 +295,17 @@ const fn at(seconds: u64) -> sidetone_sip::Moment {
 }
 
 fn ping() -> Vec<Output> {
-    vec![Output::Transmit { flow: FLOW, bytes: b"\r\n\r\n".to_vec() }]
+    vec![Output::Transmit {
+        flow: FLOW,
+        bytes: b"\r\n\r\n".to_vec(),
+    }]
 }
 
 fn received(agent: &mut UserAgent, seconds: u64, bytes: &[u8]) -> Vec<Output> {
-    let input = Input::Received { flow: FLOW, bytes: bytes.to_vec() };
+    let input = Input::Received {
+        flow: FLOW,
+        bytes: bytes.to_vec(),
+    };
     agent.handle_input(at(seconds), input).unwrap();
     outputs(agent)
 }
@@ -279,7 +332,9 @@ fn an_idle_flow_is_asked_for_a_sign_of_life() {
     assert_eq!(agent.poll_output(), Output::Timeout(None));
     assert_eq!(received(&mut agent, 70, b"\r\n"), alive);
     assert_eq!(agent.poll_output(), Output::Timeout(Some(at(95))));
-    agent.handle_input(at(71), Input::TransportDown { flow: FLOW }).unwrap();
+    agent
+        .handle_input(at(71), Input::TransportDown { flow: FLOW })
+        .unwrap();
     assert_eq!(agent.poll_output(), Output::Timeout(None));
     assert!(agent.is_idle());
 }
@@ -293,13 +348,19 @@ fn a_flow_can_be_probed_at_any_time() {
     assert_eq!(outputs(&mut agent), [], "one at a time");
     let silent = vec![Output::Event(Event::FlowSilent { flow: FLOW })];
     assert_eq!(fired(&mut agent, 13), silent);
-    assert_eq!(agent.probe_flow(at(14), FlowId(9)), Err(CommandError::NoFlow));
+    assert_eq!(
+        agent.probe_flow(at(14), FlowId(9)),
+        Err(CommandError::NoFlow)
+    );
 }
 
 #[test]
 fn a_ping_is_answered() {
     let mut agent = keeping_alive();
-    let pong = vec![Output::Transmit { flow: FLOW, bytes: b"\r\n".to_vec() }];
+    let pong = vec![Output::Transmit {
+        flow: FLOW,
+        bytes: b"\r\n".to_vec(),
+    }];
     assert_eq!(received(&mut agent, 1, b"\r\n\r\n"), pong);
 }
 
@@ -307,7 +368,10 @@ fn a_ping_is_answered() {
 fn any_response_is_a_sign_of_life() {
     let mut pair = Pair::with(
         Link::new(Transport::Ws),
-        Config { keep_alive: Some(S(25)), ..config("a") },
+        Config {
+            keep_alive: Some(S(25)),
+            ..config("a")
+        },
         config("b"),
     );
     let origin = pair.invitation().origin;
@@ -315,7 +379,10 @@ fn any_response_is_a_sign_of_life() {
     pair.command(A, |a, now| a.request(now, options(origin)));
     pair.settle();
     pair.sent(&["A OPTIONS", "B 200 OPTIONS"]);
-    assert!(matches!(pair.event(A), Event::RequestAnswered { outcome: Ok(_), .. }));
+    assert!(matches!(
+        pair.event(A),
+        Event::RequestAnswered { outcome: Ok(_), .. }
+    ));
     pair.run(S(24));
     pair.sent(&[]);
     pair.run(S(1));

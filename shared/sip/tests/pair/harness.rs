@@ -7,8 +7,8 @@ use sidetone_sip::auth::Secret;
 use sidetone_sip::message::{Contacts, HeaderName, Transport};
 use sidetone_sip::{
     Account, Address, Body, CommandError, Config, Ended, Event, FlowId, Input, Invite, Message,
-    Method, Moment, Origin, Output, Request, Response, SeededTokens, Status, SessionEvent, SessionId, TokenSource, Uri,
-    UserAgent,
+    Method, Moment, Origin, Output, Request, Response, SeededTokens, SessionEvent, SessionId,
+    Status, TokenSource, Uri, UserAgent,
 };
 
 /// The flow between the two, by the same name at both ends.
@@ -205,7 +205,9 @@ impl Pair {
         let mut response = Response::to(request, status, Some(tag));
         response.headers.contact = Contacts::one(address(&format!("sip:{tag}@b.invalid")));
         if request.method == Method::Invite && status.is_success() {
-            response.headers.push_raw(HeaderName::ContentType, "application/sdp");
+            response
+                .headers
+                .push_raw(HeaderName::ContentType, "application/sdp");
             response.body = b"answer".to_vec();
         }
         response

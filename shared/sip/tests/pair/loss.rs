@@ -28,7 +28,9 @@ fn a_lost_invite_is_sent_again() {
     pair.run(Duration::from_millis(1600));
     pair.sent(&["A INVITE (lost)", "A INVITE (lost)", "A INVITE"]);
     let callee = pair.incoming(B);
-    pair.command(B, |b, now| b.reject(now, callee, Status::NOT_FOUND, Vec::new()));
+    pair.command(B, |b, now| {
+        b.reject(now, callee, Status::NOT_FOUND, Vec::new())
+    });
     pair.settle();
     pair.sent(&["B 404 INVITE", "A ACK"]);
     pair.ended(A, caller);
@@ -55,8 +57,17 @@ fn a_lost_answer_is_repeated_over_a_reliable_link_too() {
     let (caller, callee) = pair.call();
     pair.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
     pair.run(Duration::from_millis(1600));
-    pair.sent(&["A INVITE", "B 200 INVITE (lost)", "B 200 INVITE (lost)", "B 200 INVITE", "A ACK"]);
-    assert!(matches!(pair.session_event(A, caller), SessionEvent::Accepted { .. }));
+    pair.sent(&[
+        "A INVITE",
+        "B 200 INVITE (lost)",
+        "B 200 INVITE (lost)",
+        "B 200 INVITE",
+        "A ACK",
+    ]);
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
     assert_eq!(pair.session_event(B, callee), SessionEvent::Confirmed);
     crate::calls::hang_up(pair, caller, callee);
 }
@@ -67,8 +78,17 @@ fn a_lost_ack_is_sent_again() {
     let (caller, callee) = pair.call();
     pair.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
     pair.run(Duration::from_secs(2));
-    pair.sent(&["A INVITE", "B 200 INVITE", "A ACK (lost)", "B 200 INVITE", "A ACK"]);
-    assert!(matches!(pair.session_event(A, caller), SessionEvent::Accepted { .. }));
+    pair.sent(&[
+        "A INVITE",
+        "B 200 INVITE",
+        "A ACK (lost)",
+        "B 200 INVITE",
+        "A ACK",
+    ]);
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
     assert_eq!(pair.session_event(B, callee), SessionEvent::Confirmed);
     crate::calls::hang_up(pair, caller, callee);
 }
@@ -79,7 +99,10 @@ fn without_any_ack_the_callee_hangs_up() {
     let (caller, callee) = pair.call();
     pair.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
     pair.run(Duration::from_secs(40));
-    assert!(matches!(pair.session_event(A, caller), SessionEvent::Accepted { .. }));
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
     assert_eq!(pair.ended(B, callee).by, EndedBy::TimedOut);
     assert_eq!(pair.ended(A, caller).by, EndedBy::RemoteBye);
     let trace = pair.trace();
@@ -108,7 +131,10 @@ fn hanging_up_waits_for_the_ack() {
         "B BYE",
         "A 200 BYE",
     ]);
-    assert!(matches!(pair.session_event(A, caller), SessionEvent::Accepted { .. }));
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
     assert_eq!(pair.ended(A, caller).by, EndedBy::RemoteBye);
     pair.finish();
 }
@@ -127,7 +153,13 @@ fn a_lost_bye_is_sent_again_and_its_answer_repeated() {
     });
     pair.command(A, |a, now| a.end(now, caller, None));
     pair.run(Duration::from_secs(5));
-    pair.sent(&["A BYE (lost)", "A BYE", "B 200 BYE (lost)", "A BYE", "B 200 BYE"]);
+    pair.sent(&[
+        "A BYE (lost)",
+        "A BYE",
+        "B 200 BYE (lost)",
+        "A BYE",
+        "B 200 BYE",
+    ]);
     assert_eq!(pair.ended(A, caller).by, EndedBy::Local);
     assert_eq!(pair.ended(B, callee).by, EndedBy::RemoteBye);
     pair.finish();
@@ -150,8 +182,15 @@ fn calls_come_through_bad_links() {
         while let SessionEvent::Progress { .. } = told {
             told = pair.session_event(A, caller);
         }
-        assert!(matches!(told, SessionEvent::Accepted { .. }), "seed {seed}: {told:?}");
-        assert_eq!(pair.session_event(B, callee), SessionEvent::Confirmed, "seed {seed}");
+        assert!(
+            matches!(told, SessionEvent::Accepted { .. }),
+            "seed {seed}: {told:?}"
+        );
+        assert_eq!(
+            pair.session_event(B, callee),
+            SessionEvent::Confirmed,
+            "seed {seed}"
+        );
         pair.no_events();
         pair.command(A, |a, now| a.end(now, caller, None));
         pair.run(Duration::from_secs(30));
@@ -179,16 +218,28 @@ fn cancelled_calls_end_on_bad_links() {
         let accepted = pair.try_command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
         pair.run(Duration::from_secs(100));
         let mut last = pair.event(A);
-        while let Event::Session { event: SessionEvent::Progress { .. }, .. } = last {
+        while let Event::Session {
+            event: SessionEvent::Progress { .. },
+            ..
+        } = last
+        {
             last = pair.event(A);
         }
-        let Event::Session { event: SessionEvent::Ended(ended), .. } = last else { panic!("{last:?}") };
+        let Event::Session {
+            event: SessionEvent::Ended(ended),
+            ..
+        } = last
+        else {
+            panic!("{last:?}")
+        };
         assert_eq!(ended.by, EndedBy::Local);
         let mut told = pair.session_event(B, callee);
         if let SessionEvent::Confirmed = told {
             told = pair.session_event(B, callee);
         }
-        let SessionEvent::Ended(ended) = told else { panic!("{told:?}") };
+        let SessionEvent::Ended(ended) = told else {
+            panic!("{told:?}")
+        };
         let expected = match accepted {
             Ok(()) => [EndedBy::RemoteBye, EndedBy::TimedOut],
             Err(_) => [EndedBy::RemoteCancel; 2],

@@ -1,5 +1,7 @@
 //! Two agents and what happens between them: exact messages, exact events and nothing left over.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod calls;
 mod cancelling;
 mod flows;
@@ -9,3 +11,4 @@ mod loss;
 mod offers;
 mod registrar;
 mod registration;
+mod strangers;

@@ -13,11 +13,15 @@ use crate::harness::{A, B, Pair};
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
 fn offered(text: &str) -> SessionEvent {
-    SessionEvent::Offer { body: Some(Body::sdp(text)) }
+    SessionEvent::Offer {
+        body: Some(Body::sdp(text)),
+    }
 }
 
 fn answered(text: &str) -> SessionEvent {
-    SessionEvent::OfferAnswered { body: Some(Body::sdp(text)) }
+    SessionEvent::OfferAnswered {
+        body: Some(Body::sdp(text)),
+    }
 }
 
 #[test]
@@ -28,7 +32,9 @@ fn a_new_offer_is_answered_in_either_direction() {
             pair.command(side, |agent, now| agent.offer(now, own, Body::sdp("hold")));
             pair.settle();
             assert_eq!(pair.session_event(peer, other), offered("hold"));
-            pair.command(peer, |agent, now| agent.answer_offer(now, other, Body::sdp("held")));
+            pair.command(peer, |agent, now| {
+                agent.answer_offer(now, other, Body::sdp("held"))
+            });
             pair.settle();
             assert_eq!(pair.session_event(side, own), answered("held"));
         }
@@ -55,10 +61,14 @@ fn a_refused_offer_changes_nothing() {
     assert_eq!(second, Err(CommandError::WrongState));
     let second = pair.try_command(B, |b, now| b.offer(now, callee, Body::sdp("mine")));
     assert_eq!(second, Err(CommandError::WrongState));
-    pair.command(B, |b, now| b.reject_offer(now, callee, Status::NOT_ACCEPTABLE_HERE));
+    pair.command(B, |b, now| {
+        b.reject_offer(now, callee, Status::NOT_ACCEPTABLE_HERE)
+    });
     pair.settle();
     pair.sent(&["A INVITE", "B 488 INVITE", "A ACK"]);
-    let refused = SessionEvent::OfferRefused { status: Status::NOT_ACCEPTABLE_HERE };
+    let refused = SessionEvent::OfferRefused {
+        status: Status::NOT_ACCEPTABLE_HERE,
+    };
     assert_eq!(pair.session_event(A, caller), refused);
     hang_up(pair, caller, callee);
 }
@@ -70,7 +80,14 @@ fn offers_that_meet_are_both_refused_and_made_again_one_after_the_other() {
     pair.command(A, |a, now| a.offer(now, caller, Body::sdp("of a")));
     pair.command(B, |b, now| b.offer(now, callee, Body::sdp("of b")));
     pair.settle();
-    let met = ["A INVITE", "B INVITE", "B 491 INVITE", "A 491 INVITE", "A ACK", "B ACK"];
+    let met = [
+        "A INVITE",
+        "B INVITE",
+        "B 491 INVITE",
+        "A 491 INVITE",
+        "A ACK",
+        "B ACK",
+    ];
     pair.sent(&met);
     pair.no_events();
 
@@ -83,13 +100,19 @@ fn offers_that_meet_are_both_refused_and_made_again_one_after_the_other() {
     assert_eq!(pair.session_event(B, callee), answered("by a"));
     pair.run(Duration::from_secs(5));
     let trace = pair.trace();
-    let trace: Vec<&str> = trace.iter().map(String::as_str).filter(|l| !l.contains("100")).collect();
+    let trace: Vec<&str> = trace
+        .iter()
+        .map(String::as_str)
+        .filter(|l| !l.contains("100"))
+        .collect();
     assert_eq!(trace, ["B INVITE", "A 200 INVITE", "B ACK"]);
     hang_up(pair, caller, callee);
 }
 
 fn refused_by_glare() -> SessionEvent {
-    SessionEvent::OfferRefused { status: Status::REQUEST_PENDING }
+    SessionEvent::OfferRefused {
+        status: Status::REQUEST_PENDING,
+    }
 }
 
 #[test]
@@ -116,7 +139,10 @@ pub(crate) fn scripted_call(pair: &mut Pair) -> (sidetone_sip::SessionId, sideto
     let caller = pair.command(A, |a, now| a.invite(now, invite));
     let request = pair.last_request(&Method::Invite).clone();
     pair.answer(&Method::Invite, 200, "b");
-    assert!(matches!(pair.session_event(A, caller), SessionEvent::Accepted { .. }));
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
     pair.sent(&["A INVITE", "A ACK"]);
     (caller, request)
 }
@@ -140,10 +166,13 @@ pub(crate) fn in_dialog(
     let headers = &mut request.headers;
     headers.to = invite.headers.from.clone();
     headers.from = invite.headers.to.clone().with_tag("b");
-    headers.via[0].params.set("branch", Some(&format!("z9hG4bK{method}{number}")));
+    headers.via[0]
+        .params
+        .set("branch", Some(&format!("z9hG4bK{method}{number}")));
     headers.cseq.number = number;
     headers.cseq.method = method.clone();
-    headers.contact = sidetone_sip::message::Contacts::one(crate::harness::address("sip:b2@b.invalid"));
+    headers.contact =
+        sidetone_sip::message::Contacts::one(crate::harness::address("sip:b2@b.invalid"));
     request.uri = crate::harness::uri("sip:a@a.invalid");
     if method != Method::Invite {
         headers.remove(&HeaderName::ContentType);
@@ -161,7 +190,10 @@ fn a_second_invite_has_to_wait_for_the_first() {
     assert_eq!(pair.session_event(A, caller), offered("offer"));
     pair.deliver(A, &Message::Request(in_dialog(&invite, Method::Invite, 2)));
     pair.sent(&["A 500 INVITE"]);
-    let retry_after = pair.last_response(500, &Method::Invite).headers.raw(&HeaderName::RetryAfter);
+    let retry_after = pair
+        .last_response(500, &Method::Invite)
+        .headers
+        .raw(&HeaderName::RetryAfter);
     let seconds: u32 = retry_after.last().unwrap().parse().unwrap();
     assert!(seconds <= 10);
     pair.no_events();
@@ -171,7 +203,10 @@ fn a_second_invite_has_to_wait_for_the_first() {
     pair.sent(&["A 200 INVITE"]);
     // The new Contact is where the dialog goes from now on.
     pair.command(A, |a, now| a.info(now, caller, Body::sdp("x")));
-    assert_eq!(pair.last_request(&Method::Info).uri.to_string(), "sip:b2@b.invalid");
+    assert_eq!(
+        pair.last_request(&Method::Info).uri.to_string(),
+        "sip:b2@b.invalid"
+    );
     pair.answer(&Method::Info, 200, "b");
     pair.sent(&["A INFO"]);
     // No ACK to the 500 comes, which is the peer's own loss.
@@ -205,10 +240,16 @@ fn a_reinvite_without_an_offer_asks_for_one() {
     reinvite.headers.remove(&HeaderName::ContentType);
     reinvite.body.clear();
     pair.deliver(A, &Message::Request(reinvite));
-    assert_eq!(pair.session_event(A, caller), SessionEvent::Offer { body: None });
-    pair.command(A, |a, now| a.answer_offer(now, caller, Body::sdp("offer of a")));
+    assert_eq!(
+        pair.session_event(A, caller),
+        SessionEvent::Offer { body: None }
+    );
+    pair.command(A, |a, now| {
+        a.answer_offer(now, caller, Body::sdp("offer of a"))
+    });
     let mut ack = in_dialog(&invite, Method::Ack, 1);
-    ack.headers.push_raw(HeaderName::ContentType, "application/sdp");
+    ack.headers
+        .push_raw(HeaderName::ContentType, "application/sdp");
     ack.body = b"answer of b".to_vec();
     pair.deliver(A, &Message::Request(ack));
     assert_eq!(pair.session_event(A, caller), answered("answer of b"));
@@ -223,7 +264,10 @@ fn an_offer_to_a_peer_that_forgot_the_call_ends_it() {
     pair.command(A, |a, now| a.offer(now, caller, Body::sdp("hold")));
     pair.answer(&Method::Invite, 481, "b");
     let ended = pair.ended(A, caller);
-    assert_eq!((ended.by, ended.status), (EndedBy::Refused, Some(Status::CALL_DOES_NOT_EXIST)));
+    assert_eq!(
+        (ended.by, ended.status),
+        (EndedBy::Refused, Some(Status::CALL_DOES_NOT_EXIST))
+    );
     pair.answer(&Method::Bye, 481, "b");
     pair.sent(&["A INVITE", "A ACK", "A BYE"]);
     pair.finish();
@@ -239,7 +283,9 @@ fn hanging_up_refuses_the_offer_that_waits() {
     pair.command(B, |b, now| b.end(now, callee, None));
     pair.settle();
     pair.sent(&["A INVITE", "B 487 INVITE", "B BYE", "A ACK", "A 200 BYE"]);
-    let refused = SessionEvent::OfferRefused { status: Status::REQUEST_TERMINATED };
+    let refused = SessionEvent::OfferRefused {
+        status: Status::REQUEST_TERMINATED,
+    };
     assert_eq!(pair.session_event(A, caller), refused);
     assert_eq!(pair.ended(A, caller).by, EndedBy::RemoteBye);
     assert_eq!(pair.ended(B, callee).by, EndedBy::Local);

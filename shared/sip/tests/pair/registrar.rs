@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidetone_sip::auth::{self, Authenticator, Known, Secret, Verdict};
-use sidetone_sip::message::{Expires, HeaderName, RawHeader, TypedHeader, Transport};
+use sidetone_sip::message::{Expires, HeaderName, RawHeader, Transport, TypedHeader};
 use sidetone_sip::{Answer, Config, Event, Method, Request, RequestId, SeededTokens, Status};
 
 use crate::harness::{B, Link, Pair, config};
@@ -23,9 +23,19 @@ impl Registrar {
         let mut tokens = SeededTokens::new(3);
         let authenticator = Authenticator::new("demo.test", lifetime, &mut tokens);
         let accepts = vec![Method::Register, Method::Message];
-        let b = Config { accepts, ..config("b") };
+        let b = Config {
+            accepts,
+            ..config("b")
+        };
         let pair = Pair::with(Link::new(Transport::Ws), config("a"), b);
-        (Self { authenticator, tokens, granted: Vec::new() }, pair)
+        (
+            Self {
+                authenticator,
+                tokens,
+                granted: Vec::new(),
+            },
+            pair,
+        )
     }
 
     pub(crate) fn new() -> (Self, Pair) {
@@ -42,7 +52,9 @@ impl Registrar {
     pub(crate) fn serve(&mut self, pair: &mut Pair) {
         pair.settle();
         while let Some(event) = pair.next_event(B) {
-            let Event::RequestReceived { id, request, .. } = event else { panic!("{event:?}") };
+            let Event::RequestReceived { id, request, .. } = event else {
+                panic!("{event:?}")
+            };
             self.answer(pair, id, &request);
             pair.settle();
         }
@@ -51,12 +63,18 @@ impl Registrar {
     fn answer(&mut self, pair: &mut Pair, id: RequestId, request: &Request) {
         let presented = auth::credentials(&request.headers, &HeaderName::Authorization);
         let verdict = presented.first().map(|credentials| {
-            let known = |user: &str| (user == "101").then(|| Known::Password(Secret::new(PASSWORD)));
-            self.authenticator.verify(pair.now, credentials, &request.method, known)
+            let known =
+                |user: &str| (user == "101").then(|| Known::Password(Secret::new(PASSWORD)));
+            self.authenticator
+                .verify(pair.now, credentials, &request.method, known)
         });
         let answer = match verdict {
             Some(Verdict::Granted { .. }) => {
-                let expires = request.headers.typed::<Expires>().unwrap().map_or(0, |e| e.0);
+                let expires = request
+                    .headers
+                    .typed::<Expires>()
+                    .unwrap()
+                    .map_or(0, |e| e.0);
                 self.granted.push(expires);
                 Answer {
                     status: Status::OK,
@@ -70,13 +88,20 @@ impl Registrar {
             }
             refused => {
                 let stale = refused == Some(Verdict::Stale);
-                let challenges = self.authenticator.challenges(pair.now, &mut self.tokens, stale);
+                let challenges = self
+                    .authenticator
+                    .challenges(pair.now, &mut self.tokens, stale);
                 let headers = challenges.map(|challenge| RawHeader {
                     name: HeaderName::WwwAuthenticate,
                     value: auth::WwwAuthenticate(challenge).to_string().into(),
                 });
                 let headers = headers.to_vec();
-                Answer { status: Status::UNAUTHORIZED, contacts: Vec::new(), headers, body: None }
+                Answer {
+                    status: Status::UNAUTHORIZED,
+                    contacts: Vec::new(),
+                    headers,
+                    body: None,
+                }
             }
         };
         pair.command(B, |b, now| b.respond(now, id, answer));

@@ -24,7 +24,9 @@ fn state(pair: &mut Pair, expected: AccountId) -> RegistrationState {
 }
 
 fn is_registered_for(pair: &mut Pair, account: AccountId, seconds: u64) {
-    let registered = RegistrationState::Registered { expires: S(seconds) };
+    let registered = RegistrationState::Registered {
+        expires: S(seconds),
+    };
     assert_eq!(state(pair, account), registered);
 }
 
@@ -32,7 +34,12 @@ fn is_registered_for(pair: &mut Pair, account: AccountId, seconds: u64) {
 fn registered(registrar: &mut Registrar, pair: &mut Pair) -> AccountId {
     let id = pair.command(A, |a, now| a.add_account(now, account(PASSWORD)));
     registrar.serve(pair);
-    pair.sent(&["A REGISTER", "B 401 REGISTER", "A REGISTER", "B 200 REGISTER"]);
+    pair.sent(&[
+        "A REGISTER",
+        "B 401 REGISTER",
+        "A REGISTER",
+        "B 200 REGISTER",
+    ]);
     assert_eq!(state(pair, id), RegistrationState::Registering);
     is_registered_for(pair, id, 600);
     pair.no_events();
@@ -79,7 +86,12 @@ fn a_stale_nonce_is_replaced_without_a_word() {
     let id = registered(&mut registrar, &mut pair);
     pair.run(S(540));
     registrar.serve(&mut pair);
-    pair.sent(&["A REGISTER", "B 401 REGISTER", "A REGISTER", "B 200 REGISTER"]);
+    pair.sent(&[
+        "A REGISTER",
+        "B 401 REGISTER",
+        "A REGISTER",
+        "B 200 REGISTER",
+    ]);
     let challenge = pair.last_response(401, &Method::Register);
     assert!(auth::challenges(&challenge.headers, &HeaderName::WwwAuthenticate)[0].stale);
     is_registered_for(&mut pair, id, 600);
@@ -93,7 +105,12 @@ fn a_registrar_that_forgot_its_nonces_is_answered_again() {
     registrar.restart();
     pair.run(S(540));
     registrar.serve(&mut pair);
-    pair.sent(&["A REGISTER", "B 401 REGISTER", "A REGISTER", "B 200 REGISTER"]);
+    pair.sent(&[
+        "A REGISTER",
+        "B 401 REGISTER",
+        "A REGISTER",
+        "B 200 REGISTER",
+    ]);
     is_registered_for(&mut pair, id, 600);
     remove(registrar, pair, id);
 }
@@ -112,7 +129,12 @@ fn a_wrong_password_is_tried_once_and_then_it_is_over() {
     let (mut registrar, mut pair) = Registrar::new();
     let id = pair.command(A, |a, now| a.add_account(now, account("wrong")));
     registrar.serve(&mut pair);
-    pair.sent(&["A REGISTER", "B 401 REGISTER", "A REGISTER", "B 401 REGISTER"]);
+    pair.sent(&[
+        "A REGISTER",
+        "B 401 REGISTER",
+        "A REGISTER",
+        "B 401 REGISTER",
+    ]);
     assert_eq!(state(&mut pair, id), RegistrationState::Registering);
     let failed = RegistrationState::Failed {
         cause: RegistrationFailure::WrongCredentials,
@@ -126,7 +148,12 @@ fn a_wrong_password_is_tried_once_and_then_it_is_over() {
     // Told to try again, it does, and again only once.
     pair.command(A, |a, now| a.refresh_account(now, id));
     registrar.serve(&mut pair);
-    pair.sent(&["A REGISTER", "B 401 REGISTER", "A REGISTER", "B 401 REGISTER"]);
+    pair.sent(&[
+        "A REGISTER",
+        "B 401 REGISTER",
+        "A REGISTER",
+        "B 401 REGISTER",
+    ]);
     assert_eq!(state(&mut pair, id), RegistrationState::Registering);
     assert_eq!(state(&mut pair, id), failed);
     pair.command(A, |a, now| a.remove_account(now, id));
@@ -163,15 +190,25 @@ fn forget(mut pair: Pair, id: AccountId) {
 
 #[test]
 fn a_longer_expiry_is_asked_for_when_told() {
-    let (mut pair, id) = asking(Account { expires: 30, ..account(PASSWORD) });
+    let (mut pair, id) = asking(Account {
+        expires: 30,
+        ..account(PASSWORD)
+    });
     respond(&mut pair, 423, &[(HeaderName::MinExpires, "120")]);
     pair.sent(&["A REGISTER"]);
-    let expires = pair.last_request(&Method::Register).headers.raw(&HeaderName::Expires);
+    let expires = pair
+        .last_request(&Method::Register)
+        .headers
+        .raw(&HeaderName::Expires);
     assert_eq!(expires.map(|e| e.as_str()).collect::<Vec<_>>(), ["120"]);
     // No better offer: that is a refusal, not a loop.
     respond(&mut pair, 423, &[(HeaderName::MinExpires, "120")]);
     pair.sent(&[]);
-    let RegistrationState::Failed { cause, retry_in: Some(_) } = state(&mut pair, id) else {
+    let RegistrationState::Failed {
+        cause,
+        retry_in: Some(_),
+    } = state(&mut pair, id)
+    else {
         panic!("not failed");
     };
     let expected = Status::INTERVAL_TOO_BRIEF;
@@ -211,12 +248,18 @@ fn failures_are_tried_again_ever_more_rarely() {
     let (mut pair, id) = asking(account(PASSWORD));
     for longest in [30, 60, 120, 240, 480, 960, 1800, 1800] {
         pair.run(S(32));
-        let RegistrationState::Failed { cause, retry_in: Some(retry_in) } = state(&mut pair, id)
+        let RegistrationState::Failed {
+            cause,
+            retry_in: Some(retry_in),
+        } = state(&mut pair, id)
         else {
             panic!("not failed");
         };
         assert_eq!(cause, RegistrationFailure::NoAnswer(NoResponse::TimedOut));
-        assert!(retry_in >= S(longest) / 2 && retry_in <= S(longest), "{retry_in:?}");
+        assert!(
+            retry_in >= S(longest) / 2 && retry_in <= S(longest),
+            "{retry_in:?}"
+        );
         pair.run(retry_in - Duration::from_millis(1));
         pair.sent(&[]);
         pair.run(Duration::from_millis(1));
@@ -229,7 +272,11 @@ fn failures_are_tried_again_ever_more_rarely() {
     pair.run(S(540));
     pair.sent(&["A REGISTER"]);
     respond(&mut pair, 500, &[]);
-    let RegistrationState::Failed { retry_in: Some(retry_in), .. } = state(&mut pair, id) else {
+    let RegistrationState::Failed {
+        retry_in: Some(retry_in),
+        ..
+    } = state(&mut pair, id)
+    else {
         panic!("not failed");
     };
     assert!(retry_in <= S(30));
@@ -239,7 +286,11 @@ fn failures_are_tried_again_ever_more_rarely() {
 #[test]
 fn retry_after_is_honoured() {
     let (mut pair, id) = asking(account(PASSWORD));
-    respond(&mut pair, 503, &[(HeaderName::RetryAfter, "90 (in maintenance)")]);
+    respond(
+        &mut pair,
+        503,
+        &[(HeaderName::RetryAfter, "90 (in maintenance)")],
+    );
     let RegistrationState::Failed { retry_in, .. } = state(&mut pair, id) else {
         panic!("not failed");
     };
@@ -298,7 +349,10 @@ fn removal_waits_for_the_answer_on_its_way() {
     pair.no_events();
     respond(&mut pair, 200, &[]);
     pair.sent(&["A REGISTER"]);
-    let expires = pair.last_request(&Method::Register).headers.raw(&HeaderName::Expires);
+    let expires = pair
+        .last_request(&Method::Register)
+        .headers
+        .raw(&HeaderName::Expires);
     assert_eq!(expires.map(|e| e.as_str()).collect::<Vec<_>>(), ["0"]);
     pair.no_events();
     respond(&mut pair, 200, &[]);
@@ -313,7 +367,10 @@ fn challenged_call() -> (Pair, AccountId, sidetone_sip::SessionId) {
     let (mut pair, id) = asking(account(PASSWORD));
     respond(&mut pair, 200, &[]);
     is_registered_for(&mut pair, id, 600);
-    let invite = Invite { origin: Origin::Account(id), ..pair.invitation() };
+    let invite = Invite {
+        origin: Origin::Account(id),
+        ..pair.invitation()
+    };
     let caller = pair.command(A, |a, now| a.invite(now, invite));
     challenge(&mut pair, &Method::Invite);
     pair.sent(&["A INVITE", "A ACK", "A INVITE"]);
@@ -323,7 +380,9 @@ fn challenged_call() -> (Pair, AccountId, sidetone_sip::SessionId) {
 fn challenge(pair: &mut Pair, method: &Method) {
     let request = pair.last_request(method).clone();
     let mut response = pair.response(&request, 407, "proxy");
-    response.headers.push_raw(HeaderName::ProxyAuthenticate, CHALLENGE);
+    response
+        .headers
+        .push_raw(HeaderName::ProxyAuthenticate, CHALLENGE);
     pair.deliver(A, &Message::Response(response));
 }
 
@@ -332,14 +391,23 @@ fn a_challenged_call_goes_on_with_credentials_to_the_end() {
     let (mut pair, id, caller) = challenged_call();
     let invite = pair.last_request(&Method::Invite).clone();
     let shown = auth::credentials(&invite.headers, &HeaderName::ProxyAuthorization);
-    assert_eq!((shown[0].username.as_str(), shown[0].nonce.as_str()), ("101", "abc"));
+    assert_eq!(
+        (shown[0].username.as_str(), shown[0].nonce.as_str()),
+        ("101", "abc")
+    );
     assert_eq!(invite.headers.cseq.number, 2);
     pair.no_events();
 
     pair.answer(&Method::Invite, 200, "b");
-    assert!(matches!(pair.session_event(A, caller), SessionEvent::Accepted { .. }));
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
     let ack = pair.last_request(&Method::Ack);
-    assert_eq!(auth::credentials(&ack.headers, &HeaderName::ProxyAuthorization), shown);
+    assert_eq!(
+        auth::credentials(&ack.headers, &HeaderName::ProxyAuthorization),
+        shown
+    );
     assert_eq!(ack.headers.cseq.number, 2);
 
     pair.command(A, |a, now| a.end(now, caller, None));
@@ -347,7 +415,10 @@ fn a_challenged_call_goes_on_with_credentials_to_the_end() {
     challenge(&mut pair, &Method::Bye);
     let bye = pair.last_request(&Method::Bye);
     assert_eq!(bye.headers.cseq.number, 4);
-    assert_eq!(auth::credentials(&bye.headers, &HeaderName::ProxyAuthorization).len(), 1);
+    assert_eq!(
+        auth::credentials(&bye.headers, &HeaderName::ProxyAuthorization).len(),
+        1
+    );
     pair.answer(&Method::Bye, 200, "b");
     pair.sent(&["A ACK", "A BYE", "A BYE"]);
     leave(pair, id);
@@ -381,14 +452,23 @@ fn a_message_outside_of_sessions_is_authenticated_and_answered() {
         origin,
         method: Method::Message,
         target: uri("sip:102@demo.test"),
-        headers: vec![RawHeader { name: HeaderName::Subject, value: "hello".into() }],
-        body: Some(Body { content_type: "text/plain".into(), bytes: b"Hi".to_vec() }),
+        headers: vec![RawHeader {
+            name: HeaderName::Subject,
+            value: "hello".into(),
+        }],
+        body: Some(Body {
+            content_type: "text/plain".into(),
+            bytes: b"Hi".to_vec(),
+        }),
     };
     let sent = pair.command(A, |a, now| a.request(now, message(Origin::Account(id))));
     registrar.serve(&mut pair);
     pair.sent(&["A MESSAGE", "B 401 MESSAGE", "A MESSAGE", "B 200 MESSAGE"]);
     match pair.event(A) {
-        Event::RequestAnswered { id, outcome: Ok(response) } => {
+        Event::RequestAnswered {
+            id,
+            outcome: Ok(response),
+        } => {
             assert_eq!((id, response.status), (sent, Status::OK));
         }
         other => panic!("{other:?}"),
@@ -396,12 +476,19 @@ fn a_message_outside_of_sessions_is_authenticated_and_answered() {
 
     let from = account(PASSWORD).address_of_record;
     let contact = account(PASSWORD).contact;
-    let origin = Origin::Explicit { flow: FLOW, from, contact };
+    let origin = Origin::Explicit {
+        flow: FLOW,
+        from,
+        contact,
+    };
     let sent = pair.command(A, |a, now| a.request(now, message(origin)));
     registrar.serve(&mut pair);
     pair.sent(&["A MESSAGE", "B 401 MESSAGE"]);
     match pair.event(A) {
-        Event::RequestAnswered { id, outcome: Ok(response) } => {
+        Event::RequestAnswered {
+            id,
+            outcome: Ok(response),
+        } => {
             assert_eq!((id, response.status), (sent, Status::UNAUTHORIZED));
         }
         other => panic!("{other:?}"),
@@ -421,7 +508,9 @@ fn a_request_nobody_answers_in_time_is_gone() {
     let (_, mut pair) = Registrar::new();
     let id = pair.command(A, |a, now| a.add_account(now, account(PASSWORD)));
     pair.settle();
-    let Event::RequestReceived { id: request, .. } = pair.event(B) else { panic!("no request") };
+    let Event::RequestReceived { id: request, .. } = pair.event(B) else {
+        panic!("no request")
+    };
     pair.run(S(40));
     let answer = sidetone_sip::Answer {
         status: Status::OK,
@@ -433,6 +522,9 @@ fn a_request_nobody_answers_in_time_is_gone() {
     assert_eq!(gone, Err(CommandError::Gone));
     pair.sent(&["A REGISTER"]);
     assert_eq!(state(&mut pair, id), RegistrationState::Registering);
-    assert!(matches!(state(&mut pair, id), RegistrationState::Failed { .. }));
+    assert!(matches!(
+        state(&mut pair, id),
+        RegistrationState::Failed { .. }
+    ));
     forget(pair, id);
 }

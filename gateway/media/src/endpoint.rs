@@ -6,7 +6,7 @@
 //! connecting ────────────────▶ connected ──────close_notify──────────▶ failed
 //!     │                            │ ▲                                   ▲
 //!     │                            └─┘ offers: hold, ICE restart         │
-//!     └──────────────────────30 s of silence, DTLS error─────────────────┘
+//!     └──────────────30 s without connection, DTLS error─────────────────┘
 //! ```
 
 use std::collections::VecDeque;
@@ -34,6 +34,8 @@ use crate::{LegEvent, MediaError, Program};
 
 /// RFC 7675 §5.1: consent expires after 30 seconds.
 const SILENCE: Duration = Duration::from_secs(30);
+/// No person waits longer for a call to be heard.
+const CONNECT: Duration = Duration::from_secs(30);
 const FIRST_REPORT: Duration = Duration::from_millis(500);
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -76,7 +78,8 @@ pub(crate) struct Endpoint {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Connecting,
+    /// Until this instant.
+    Connecting(Instant),
     Connected,
     Failed,
 }
@@ -135,7 +138,7 @@ impl Endpoint {
         };
         let fingerprints = offer.audio.fingerprints.clone();
         let endpoint = Self {
-            state: State::Connecting,
+            state: State::Connecting(now + CONNECT),
             session,
             ice: LiteAgent::new(credentials(&*shared.crypto)?),
             dtls: Association::new(&shared.identity, fingerprints, now),
@@ -175,8 +178,9 @@ impl Endpoint {
             // RFC 8842 §5.1: another certificate makes another association.
             let fingerprints = audio.fingerprints.clone();
             self.dtls = Association::new(&self.shared.identity, fingerprints, now);
+            self.dtls_due = now;
             self.srtp = None;
-            self.state = State::Connecting;
+            self.state = State::Connecting(now + CONNECT);
         }
         self.session.formats = formats;
         self.session.direction = audio.direction.reversed();
@@ -267,6 +271,9 @@ impl Endpoint {
         if now >= self.heard + SILENCE {
             return self.fail("nothing has been heard for 30 s");
         }
+        if matches!(self.state, State::Connecting(until) if until <= now) {
+            return self.fail("no connection within 30 s");
+        }
         if now >= self.dtls_due {
             let result = self.dtls.handle_timeout(now);
             self.drain_dtls(now, result);
@@ -285,10 +292,13 @@ impl Endpoint {
                 Playing::Announcement { playout, .. } => playout.poll_timeout(),
                 Playing::Echo(_) => None,
             };
-            let silence = Some(self.heard + SILENCE);
-            let due = [silence, Some(self.dtls_due), self.report_due, playout];
-            let next = due.into_iter().flatten().min();
-            Output::Timeout(next.unwrap_or(self.heard + SILENCE))
+            let connect = match self.state {
+                State::Connecting(until) => Some(until),
+                State::Connected | State::Failed => None,
+            };
+            let silence = self.heard + SILENCE;
+            let due = [connect, Some(self.dtls_due), self.report_due, playout];
+            Output::Timeout(due.into_iter().flatten().fold(silence, Instant::min))
         })
     }
 
@@ -310,7 +320,13 @@ impl Endpoint {
                 Err(error) => result = Err(error),
             }
         }
-        if let Err(error) = result {
+        let Err(error) = result else { return };
+        if self.dtls.is_untouched() {
+            // Somebody else's nonsense before the browser's hello.
+            debug!(%error, "DTLS begins again");
+            self.dtls = self.dtls.renewed(&self.shared.identity, now);
+            self.dtls_due = now;
+        } else {
             self.fail(&error.to_string());
         }
     }
@@ -486,3 +502,6 @@ fn credentials(crypto: &dyn RTCCryptoProvider) -> Result<Credentials, MediaError
     let made = Credentials::random(crypto);
     made.ok_or_else(|| MediaError::Encryption("no random numbers".to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,9 @@ impl Fingerprint {
         let digest: Option<Vec<u8>> = digest
             .trim()
             .split(':')
-            .map(|byte| (byte.len() == 2).then(|| u8::from_str_radix(byte, 16).ok())?)
+            // `from_str_radix` would take a sign as well.
+            .filter(|byte| byte.len() == 2 && !byte.starts_with('+'))
+            .map(|byte| u8::from_str_radix(byte, 16).ok())
             .collect();
         let digest = digest.filter(|digest| digest.len() == length)?;
         Some(Self { hash, digest })

@@ -1,1 +1,247 @@
+use super::*;
+use crate::MediaError;
 
+const CHROMIUM: &str = "v=0\r\n\
+o=- 4611731400430051336 2 IN IP4 127.0.0.1\r\n\
+s=-\r\n\
+t=0 0\r\n\
+a=group:BUNDLE a0 v1\r\n\
+a=extmap-allow-mixed\r\n\
+a=msid-semantic: WMS stream\r\n\
+m=audio 53711 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126\r\n\
+c=IN IP4 192.0.2.15\r\n\
+a=rtcp:9 IN IP4 0.0.0.0\r\n\
+a=candidate:1 1 udp 2113937151 4d2e.local 53711 typ host generation 0\r\n\
+a=ice-ufrag:EsAw\r\n\
+a=ice-pwd:bP+XJMM09aR8AiX1jdukzR6Y\r\n\
+a=ice-options:trickle\r\n\
+a=fingerprint:sha-256 \
+49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E\r\n\
+a=setup:actpass\r\n\
+a=mid:a0\r\n\
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+a=sendrecv\r\n\
+a=msid:stream track\r\n\
+a=rtcp-mux\r\n\
+a=rtpmap:111 opus/48000/2\r\n\
+a=rtcp-fb:111 transport-cc\r\n\
+a=fmtp:111 minptime=10;useinbandfec=1\r\n\
+a=rtpmap:63 red/48000/2\r\n\
+a=fmtp:63 111/111\r\n\
+a=rtpmap:9 G722/8000\r\n\
+a=rtpmap:0 PCMU/8000\r\n\
+a=rtpmap:8 PCMA/8000\r\n\
+a=rtpmap:13 CN/8000\r\n\
+a=rtpmap:110 telephone-event/48000\r\n\
+a=rtpmap:126 telephone-event/8000\r\n\
+a=ssrc:3735928559 cname:foo\r\n\
+m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n\
+c=IN IP4 0.0.0.0\r\n\
+a=ice-ufrag:EsAw\r\n\
+a=ice-pwd:bP+XJMM09aR8AiX1jdukzR6Y\r\n\
+a=mid:v1\r\n\
+a=sendrecv\r\n\
+a=rtcp-mux\r\n\
+a=rtpmap:96 VP8/90000\r\n";
+
+fn answer_to(offer: &str) -> String {
+    let offer = Offer::parse(offer).unwrap();
+    let fingerprint = Fingerprint {
+        hash: Hash::Sha256,
+        digest: (0..32).collect(),
+    };
+    Answer {
+        offer: &offer,
+        transport: LocalTransport {
+            candidates: &[
+                "192.0.2.1:4000".parse().unwrap(),
+                "[2001:db8::1]:4000".parse().unwrap(),
+            ],
+            fingerprint: &fingerprint,
+            ice_ufrag: "ours",
+            ice_pwd: "password",
+        },
+        session_id: 7,
+        version: 2,
+        direction: offer.audio.direction.reversed(),
+        formats: &offer.audio.formats[..2],
+        ssrc: 99,
+    }
+    .to_string()
+}
+
+#[test]
+fn reads_a_chromium_offer() {
+    let offer = Offer::parse(CHROMIUM).unwrap();
+    let audio = &offer.audio;
+    assert_eq!((audio.index, audio.mid.as_deref()), (0, Some("a0")));
+    assert!(audio.bundled);
+    assert_eq!(audio.ice_ufrag, "EsAw");
+    assert_eq!(audio.direction, Direction::SendRecv);
+    assert_eq!(audio.fingerprints[0].hash, Hash::Sha256);
+    assert_eq!(audio.fingerprints[0].digest[..2], [0x49, 0x66]);
+    let formats = audio.formats.iter();
+    let formats: Vec<_> = formats
+        .map(|f| (f.payload_type, f.codec, f.clock_rate))
+        .collect();
+    let expected = [
+        (111, Codec::Opus, 48_000),
+        (9, Codec::G722, 8_000),
+        (0, Codec::Pcmu, 8_000),
+        (8, Codec::Pcma, 8_000),
+        (110, Codec::TelephoneEvent, 48_000),
+        (126, Codec::TelephoneEvent, 8_000),
+    ];
+    assert_eq!(formats, expected);
+}
+
+#[test]
+fn writes_an_answer_line_for_line() {
+    let expected = "v=0\r\n\
+o=sidetone 7 2 IN IP4 0.0.0.0\r\n\
+s=-\r\n\
+t=0 0\r\n\
+a=group:BUNDLE a0\r\n\
+a=ice-lite\r\n\
+m=audio 4000 UDP/TLS/RTP/SAVPF 111 9\r\n\
+c=IN IP4 192.0.2.1\r\n\
+a=mid:a0\r\n\
+a=ice-ufrag:ours\r\n\
+a=ice-pwd:password\r\n\
+a=fingerprint:sha-256 \
+00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n\
+a=setup:passive\r\n\
+a=sendrecv\r\n\
+a=rtcp-mux\r\n\
+a=rtpmap:111 opus/48000/2\r\n\
+a=fmtp:111 minptime=10;useinbandfec=1\r\n\
+a=rtpmap:9 G722/8000\r\n\
+a=msid:sidetone sidetone-audio\r\n\
+a=ssrc:99 cname:sidetone\r\n\
+a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n\
+a=candidate:2 1 udp 2130706175 2001:db8::1 4000 typ host\r\n\
+a=end-of-candidates\r\n\
+m=video 0 UDP/TLS/RTP/SAVPF 96 97\r\n\
+c=IN IP4 0.0.0.0\r\n\
+a=mid:v1\r\n\
+a=inactive\r\n";
+    assert_eq!(answer_to(CHROMIUM), expected);
+}
+
+#[test]
+fn other_lines_keep_their_places_around_the_audio() {
+    let (session, sections) = CHROMIUM.split_once("m=audio").unwrap();
+    let (audio, video) = sections.split_once("m=video").unwrap();
+    let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d2\r\n";
+    let offer = format!("{session}m=video{video}m=audio{audio}{data}");
+    let answer = answer_to(&offer);
+    let lines: Vec<_> = answer
+        .lines()
+        .filter(|line| line.starts_with("m="))
+        .collect();
+    let expected = [
+        "m=video 0 UDP/TLS/RTP/SAVPF 96 97",
+        "m=audio 4000 UDP/TLS/RTP/SAVPF 111 9",
+        "m=application 0 UDP/DTLS/SCTP webrtc-datachannel",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn answers_every_direction_with_its_counterpart() {
+    for (offered, answered, sends) in [
+        ("sendrecv", "a=sendrecv", true),
+        ("sendonly", "a=recvonly", false),
+        ("recvonly", "a=sendonly", true),
+        ("inactive", "a=inactive", false),
+    ] {
+        let offer = CHROMIUM.replacen("a=sendrecv", &format!("a={offered}"), 1);
+        let answer = answer_to(&offer);
+        let audio = answer.split("m=video").next().unwrap();
+        let directions: Vec<_> = audio
+            .lines()
+            .filter(|line| Direction::parse(&line[2..]).is_some())
+            .collect();
+        assert_eq!(directions, [answered]);
+        assert_eq!(audio.contains("a=msid:"), sends);
+    }
+}
+
+#[test]
+fn session_level_attributes_hold_for_the_audio() {
+    let moved = [
+        "a=ice-ufrag:EsAw\r\n",
+        "a=setup:actpass\r\n",
+        "a=sendrecv\r\n",
+    ];
+    let (_, fingerprint) = CHROMIUM.split_once("a=fingerprint").unwrap();
+    let fingerprint = format!(
+        "a=fingerprint{}\r\n",
+        fingerprint.split("\r\n").next().unwrap()
+    );
+    let mut offer = CHROMIUM.replacen(&fingerprint, "", 1);
+    for line in moved {
+        offer = offer.replacen(line, "", 1);
+    }
+    let session = format!("t=0 0\r\n{fingerprint}a=ice-ufrag:EsAw\r\na=recvonly\r\n");
+    let audio = Offer::parse(&offer.replacen("t=0 0\r\n", &session, 1))
+        .unwrap()
+        .audio;
+    assert_eq!(audio.fingerprints.len(), 1);
+    assert_eq!(audio.direction, Direction::RecvOnly);
+}
+
+#[test]
+fn without_common_audio_there_is_no_answer() {
+    let no_audio = CHROMIUM.replace("m=audio", "m=text");
+    let refused = CHROMIUM.replace("m=audio 53711", "m=audio 0");
+    let foreign = CHROMIUM.replace(" 111 63 9 0 8 13 110 126", " 63 13 126");
+    for offer in [no_audio, refused, foreign] {
+        assert!(matches!(Offer::parse(&offer), Err(MediaError::NoAudio)));
+    }
+}
+
+#[test]
+fn offers_that_cannot_be_answered_say_why() {
+    let no_name = CHROMIUM.replace("a=ice-ufrag:EsAw\r\n", "");
+    let cases = [
+        (String::new(), "v=0"),
+        ("INVITE sip:600@demo.local".to_owned(), "v=0"),
+        (CHROMIUM.replace("a=fingerprint", "a=x-fingerprint"), "DTLS"),
+        (CHROMIUM.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), "DTLS"),
+        (CHROMIUM.replace("a=rtcp-mux", "a=x"), "RTCP"),
+        (CHROMIUM.replace("actpass", "passive"), "client"),
+        (CHROMIUM.replace("m=audio 53711", "m=audio"), "port"),
+        (CHROMIUM.replace("a=mid:a0", "a=mid:a\r0"), "control"),
+        (CHROMIUM.replace("a=sendrecv", "sendrecv"), "x="),
+        (no_name, "ICE"),
+        (CHROMIUM.repeat(60), "long"),
+    ];
+    for (offer, reason) in cases {
+        match Offer::parse(&offer) {
+            Err(MediaError::BadOffer(why)) => assert!(why.contains(reason), "{reason}: {why}"),
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn truncated_offers_never_panic() {
+    for length in 0..CHROMIUM.len() {
+        let _ = Offer::parse(&CHROMIUM[..length]);
+    }
+}
+
+#[test]
+fn broken_fingerprints_are_not_taken() {
+    for broken in [
+        "sha-256",
+        "sha-256 00:11",
+        "md5 00:11",
+        "sha-256 zz:11",
+        "sha-256 +1:+2:+3:+4:+5:+6:+7:+8:+9:+1:+2:+3:+4:+5:+6:+7:+8:+9:+1:+2:+3:+4:+5:+6:+7:+8:\
++9:+1:+2:+3:+4:+5",
+    ] {
+        assert_eq!(Fingerprint::parse(broken), None, "{broken}");
+    }
+}

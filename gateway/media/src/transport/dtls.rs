@@ -103,6 +103,7 @@ pub(crate) struct Association {
     verified: bool,
     connected: bool,
     keyed: bool,
+    answered: bool,
     buffer: Vec<u8>,
 }
 
@@ -117,12 +118,23 @@ impl Association {
             verified: false,
             connected: false,
             keyed: false,
+            answered: false,
             buffer: vec![0; 2048],
         }
     }
 
+    /// A fresh association with the same peer.
+    pub(crate) fn renewed(&self, identity: &Identity, now: Instant) -> Self {
+        Self::new(identity, self.expected.clone(), now)
+    }
+
     pub(crate) fn expects(&self, fingerprints: &[Fingerprint]) -> bool {
         self.expected == fingerprints
+    }
+
+    /// Whether nothing has been said yet, so that a fresh association can take this one's place.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.answered
     }
 
     /// # Errors
@@ -146,6 +158,7 @@ impl Association {
         loop {
             match self.dtls.poll_output(&mut self.buffer) {
                 Output::Packet(packet) => {
+                    self.answered = true;
                     return Ok(DtlsOutput::Transmit(Bytes::copy_from_slice(packet)));
                 }
                 Output::BufferTooSmall { needed } => self.buffer.resize(needed, 0),
@@ -175,3 +188,6 @@ impl Association {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ fn respond(
     FINGERPRINT.add_to(&mut response).ok()?;
     Some(response.raw.into())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

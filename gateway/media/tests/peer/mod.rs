@@ -1,5 +1,8 @@
 //! A browser's end of a call, by an implementation that is not ours.
 
+// Not every test uses all of it, and all of it is test.
+#![allow(dead_code, clippy::unwrap_used)]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -42,7 +45,6 @@ pub(crate) struct Peer {
     sender: RTCRtpSenderId,
     sequence: u16,
     pub(crate) heard: Vec<rtp::Packet>,
-    pub(crate) reports: usize,
     state: RTCPeerConnectionState,
     pub(crate) events: Vec<LegEvent>,
 }
@@ -57,16 +59,17 @@ impl Peer {
                 ..RTCRtpCodec::default()
             },
             payload_type,
-            ..RTCRtpCodecParameters::default()
         };
-        let opus = codec(MIME_TYPE_OPUS, 48_000, 2, OPUS);
+        let codecs = [
+            codec(MIME_TYPE_OPUS, 48_000, 2, OPUS),
+            codec(MIME_TYPE_PCMU, 8_000, 1, PCMU),
+            codec(MIME_TYPE_TELEPHONE_EVENT, 8_000, 1, TELEPHONE_EVENT),
+        ];
         let mut engine = MediaEngine::default();
-        for codec in [
-            opus.clone(),
-            codec(MIME_TYPE_PCMU, 8_000, 0, PCMU),
-            codec(MIME_TYPE_TELEPHONE_EVENT, 8_000, 0, TELEPHONE_EVENT),
-        ] {
-            engine.register_codec(codec, RtpCodecKind::Audio).unwrap();
+        for codec in &codecs {
+            engine
+                .register_codec(codec.clone(), RtpCodecKind::Audio)
+                .unwrap();
         }
         let mut settings = SettingEngineBuilder::new();
         if !profiles.is_empty() {
@@ -77,17 +80,17 @@ impl Peer {
             .with_setting_engine(settings.build())
             .build(Instant::now())
             .unwrap();
-        let encoding = RTCRtpEncodingParameters {
+        let encodings = codecs.map(|codec| RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters {
                 ssrc: Some(SSRC),
                 ..RTCRtpCodingParameters::default()
             },
-            codec: opus.rtp_codec,
+            codec: codec.rtp_codec,
             ..RTCRtpEncodingParameters::default()
-        };
+        });
         let name = || "microphone".to_owned();
         let kind = RtpCodecKind::Audio;
-        let track = MediaStreamTrack::new(name(), name(), name(), kind, vec![encoding]);
+        let track = MediaStreamTrack::new(name(), name(), name(), kind, encodings.to_vec());
         let sender = connection.add_track(track).unwrap();
         Self {
             socket: UdpSocket::bind("127.0.0.1:0").await.unwrap(),
@@ -95,7 +98,6 @@ impl Peer {
             sender,
             sequence: 0,
             heard: Vec::new(),
-            reports: 0,
             state: RTCPeerConnectionState::New,
             events: Vec::new(),
         }
@@ -187,10 +189,8 @@ impl Peer {
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
             while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
-                match message {
-                    RTCMessage::RtpPacket(_, packet) => self.heard.push(packet),
-                    RTCMessage::RtcpPacket(..) => self.reports += 1,
-                    _ => {}
+                if let RTCMessage::RtpPacket(_, packet) = message {
+                    self.heard.push(packet);
                 }
             }
             while let Some(event) = self.connection.poll_event() {

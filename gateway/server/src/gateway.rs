@@ -96,7 +96,7 @@ impl Gateway {
         };
         let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
         let addr = listener.local_addr().map_err(listening)?;
-        let media = open_media(&config).await?;
+        let media = open_media(&config.media).await?;
         let people = directory::from_store(&store, &config.switch).await?;
         let services = directory::services(&media);
         let switch = Switch::start(SwitchConfig::new(people), services);
@@ -158,15 +158,19 @@ impl Gateway {
     }
 }
 
-async fn open_media(config: &Config) -> Result<Media, StartError> {
-    let wanted = MediaConfig {
-        listen: config.media.listen,
-        advertise: config.media.advertise.clone(),
+async fn open_media(config: &crate::config::Media) -> Result<Media, StartError> {
+    let usual = crate::config::Media::USUAL;
+    let listen = config.listen.unwrap_or(usual);
+    let start = |listen| {
+        let advertise = config.advertise.clone();
+        Media::start(MediaConfig { listen, advertise })
     };
-    Media::start(wanted)
-        .await
-        .map_err(|source| StartError::Media {
-            listen: config.media.listen,
-            source,
-        })
+    let media = match start(listen).await {
+        Err(MediaError::Socket(error)) if config.listen.is_none() => {
+            tracing::warn!(%error, port = listen.port(), "media takes any port instead");
+            start(SocketAddr::new(usual.ip(), 0)).await
+        }
+        other => other,
+    };
+    media.map_err(|source| StartError::Media { listen, source })
 }

@@ -232,6 +232,12 @@ impl Layers {
         self.variables.keys().filter_map(middle).collect()
     }
 
+    /// Every key that was asked for.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> impl Iterator<Item = &String> {
+        self.known.iter()
+    }
+
     /// Whatever nobody took is a mistake of the writer.
     pub(super) fn refuse_the_rest(&mut self) {
         for (key, entry) in std::mem::take(&mut self.file) {

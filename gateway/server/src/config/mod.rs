@@ -6,7 +6,7 @@ mod layers;
 mod read;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use sidetone_edge::{Limits, Origin};
@@ -54,8 +54,8 @@ pub enum Tls {
 /// Where media flows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
-    /// The one UDP socket of all calls.
-    pub listen: SocketAddr,
+    /// The one UDP socket of all calls; `None`: [`Media::USUAL`], or any port if that is taken.
+    pub listen: Option<SocketAddr>,
     /// What browsers are told to send to; empty: the addresses of this machine.
     pub advertise: Vec<IpAddr>,
 }
@@ -114,7 +114,7 @@ impl Default for Config {
             connect: Vec::new(),
             tls: Tls::Off,
             media: Media {
-                listen: SocketAddr::from(([0, 0, 0, 0], 40000)),
+                listen: None,
                 advertise: Vec::new(),
             },
             switch: Switch {
@@ -131,6 +131,11 @@ impl Default for Config {
             },
         }
     }
+}
+
+impl Media {
+    /// Where the socket is if nothing is said.
+    pub const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 40000);
 }
 
 impl Switch {

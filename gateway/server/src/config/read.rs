@@ -44,7 +44,7 @@ impl Config {
         }
     }
 
-    fn read(layers: &mut Layers) -> Self {
+    pub(super) fn read(layers: &mut Layers) -> Self {
         let default = Self::default();
         let origin = |text: &str| text.parse::<Origin>().ok();
         Self {
@@ -59,7 +59,7 @@ impl Config {
             origins: layers.many("origins", "origins, such as https://phone.example", origin),
             connect: layers.many("connect", "origins, such as https://other.example", origin),
             tls: Tls::read(layers),
-            media: Media::read(layers, default.media),
+            media: Media::read(layers),
             switch: Switch::read(layers, default.switch),
             sip: read_limits(layers),
             log: Log::read(layers, default.log),
@@ -100,12 +100,10 @@ impl Tls {
 }
 
 impl Media {
-    fn read(layers: &mut Layers, default: Self) -> Self {
+    fn read(layers: &mut Layers) -> Self {
         let address = "an address and a UDP port, such as 0.0.0.0:40000";
         Self {
-            listen: layers
-                .one("media.listen", address, parsed)
-                .unwrap_or(default.listen),
+            listen: layers.one("media.listen", address, parsed),
             advertise: layers.many("media.advertise", "IP addresses, such as 192.0.2.7", parsed),
         }
     }

@@ -24,7 +24,7 @@ const INVITE: &str = concat!(
     "Allow: INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY\r\n",
     "Supported: timer,ice,replaces,outbound\r\n",
     "User-Agent: Sidetone 0.1.0\r\n",
-    "Content-Length: 396\r\n",
+    "Content-Length: 517\r\n",
     "\r\n",
     "v=0\r\n",
     "o=- 4611731400430051336 2 IN IP4 127.0.0.1\r\n",
@@ -35,6 +35,7 @@ const INVITE: &str = concat!(
     "c=IN IP4 192.0.2.20\r\n",
     "a=rtcp:9 IN IP4 0.0.0.0\r\n",
     "a=candidate:1 1 udp 2113937151 192.0.2.20 53821 typ host generation 0\r\n",
+    "a=candidate:2 1 tcp 1518214911 192.0.2.20 9 typ host tcptype active generation 0\r\n",
     "a=ice-ufrag:Rk4M\r\n",
     "a=ice-pwd:2kqZxJH3MkYLrS7yWcUeVb0a\r\n",
     "a=setup:actpass\r\n",
@@ -42,6 +43,7 @@ const INVITE: &str = concat!(
     "a=sendrecv\r\n",
     "a=rtcp-mux\r\n",
     "a=rtpmap:111 opus/48000/2\r\n",
+    "a=fmtp:111 minptime=10;useinbandfec=1\r\n",
     "a=rtpmap:0 PCMU/8000\r\n",
 );
 

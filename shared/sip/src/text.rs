@@ -29,6 +29,7 @@ impl Text {
     }
 
     /// The part of this text that `part`, a subslice of it, covers, sharing the buffer.
+    #[inline]
     pub(crate) fn share(&self, part: &str) -> Self {
         if part.is_empty() {
             return Self::default();

@@ -1,4 +1,5 @@
 //! Building, printing and reading back messages and their parts.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::time::Duration;
 

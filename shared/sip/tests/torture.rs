@@ -1,5 +1,6 @@
 //! Good and bad messages after the classes of RFC 4475, and that RFC's own files where a folder
 //! of them is at hand.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use sidetone_sip::message::{Contacts, HeaderName, Incoming, Limits, Refusal, Uri, read_frame};
 use sidetone_sip::{Message, Method, Request, Response, Status};

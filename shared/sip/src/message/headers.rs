@@ -182,6 +182,7 @@ header_names! {
 impl HeaderName {
     /// The name `written` so, in whatever spelling or compact form; `other` makes the text of
     /// one unknown here.
+    #[inline(always)]
     pub(crate) fn of(written: &str, other: impl FnOnce() -> Text) -> Self {
         if let [letter] = written.as_bytes()
             && let Some(name) = Self::compact(*letter)
@@ -190,7 +191,9 @@ impl HeaderName {
         }
         let index = SLOTS[slot(written.as_bytes())] as usize;
         match Self::KNOWN.get(index) {
-            Some((known, name)) if known.eq_ignore_ascii_case(written) => name.clone(),
+            Some((known, name)) if *known == written || known.eq_ignore_ascii_case(written) => {
+                name.clone()
+            }
             _ => Self::Other(other()),
         }
     }

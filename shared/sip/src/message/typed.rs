@@ -158,7 +158,7 @@ macro_rules! token_lists {
                 const NAME: HeaderName = HeaderName::$type;
 
                 fn parse(value: &Text) -> Result<Self, HeaderError> {
-                    items(value).map(|item| token(item)).collect::<Result<_, _>>().map(Self)
+                    tokens(value).map(Self)
                 }
 
                 fn join(&mut self, next: Self) {
@@ -222,6 +222,15 @@ impl fmt::Display for Accept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         comma_list(f, &self.0)
     }
+}
+
+fn tokens(value: &Text) -> Result<Vec<Text>, HeaderError> {
+    let commas = value.bytes().filter(|byte| *byte == b',').count();
+    let mut tokens = Vec::with_capacity(commas + 1);
+    for item in items(value) {
+        tokens.push(token(item)?);
+    }
+    Ok(tokens)
 }
 
 fn comma_list(f: &mut fmt::Formatter<'_>, items: &[Text]) -> fmt::Result {

@@ -53,6 +53,7 @@ pub(super) fn contacts(
 }
 
 /// Reads an address up to the comma or the end behind it.
+#[inline]
 pub(super) fn next(lexer: &mut Lexer<'_>) -> Result<Address, HeaderError> {
     lexer.skip_space();
     let display_name = match lexer.peek() {

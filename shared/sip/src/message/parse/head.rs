@@ -68,6 +68,7 @@ pub(super) fn read(lines: &Lines<'_>, start: Start, limits: &Limits) -> Result<M
 }
 
 /// Splits a line at its colon.
+#[inline(always)]
 pub(super) fn split(line: Span<'_>) -> Result<(HeaderName, Span<'_>), HeaderError> {
     let mut lexer = Lexer::new(line);
     let name = lexer.expect(Class::TOKEN, "a header has no name")?;

@@ -33,6 +33,7 @@ impl Class {
     /// Visible ASCII.
     pub(super) const VISIBLE: Self = Self(1 << 10);
 
+    #[inline]
     pub(super) fn has(self, byte: u8) -> bool {
         CLASSES[byte as usize] & self.0 != 0
     }
@@ -124,6 +125,7 @@ impl<'a> Lexer<'a> {
         self.cut(part).share()
     }
 
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.span.as_bytes().get(self.at).copied()
     }
@@ -146,6 +148,7 @@ impl<'a> Lexer<'a> {
         self.at = position;
     }
 
+    #[inline]
     pub(super) fn skip_space(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             self.at += 1;
@@ -153,6 +156,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Steps over `byte`, an ASCII character, if it comes next.
+    #[inline]
     pub(super) fn eat(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
@@ -160,6 +164,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Steps over `byte` and the white space around it, if it comes next.
+    #[inline]
     pub(super) fn eat_spaced(&mut self, byte: u8) -> bool {
         self.skip_space();
         let there = self.eat(byte);
@@ -170,6 +175,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The longest run of `class`, possibly empty.
+    #[inline]
     pub(super) fn take(&mut self, class: Class) -> &'a str {
         let rest = &self.span.as_bytes()[self.at..];
         let length = rest
@@ -180,12 +186,14 @@ impl<'a> Lexer<'a> {
     }
 
     /// Everything up to `byte`, an ASCII character, which stays; `None` if it does not come.
+    #[inline]
     pub(super) fn take_until(&mut self, byte: u8) -> Option<&'a str> {
         let rest = &self.span.as_bytes()[self.at..];
         let length = rest.iter().position(|b| *b == byte)?;
         Some(self.take_bytes(length))
     }
 
+    #[inline]
     fn take_bytes(&mut self, length: usize) -> &'a str {
         let part = &self.span.as_str()[self.at..self.at + length];
         self.at += length;
@@ -193,6 +201,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A run of `class` that must not be empty.
+    #[inline]
     pub(super) fn expect(
         &mut self,
         class: Class,

@@ -24,17 +24,26 @@ impl<'a> Span<'a> {
         Self::new(self.source, part)
     }
 
+    /// The parts around the first `byte`, an ASCII character.
+    #[inline]
+    pub(super) fn split_at_byte(self, byte: u8) -> Option<(Self, Self)> {
+        let at = self.bytes().position(|b| b == byte)?;
+        Some((self.cut(&self.text[..at]), self.cut(&self.text[at + 1..])))
+    }
+
     /// As [`Deref`], but as long as the source lasts.
     pub(super) fn as_str(self) -> &'a str {
         self.text
     }
 
     /// This part as a text.
+    #[inline]
     pub(crate) fn share(self) -> Text {
         self.source.share(self.text)
     }
 
     /// This part as a text in lower case.
+    #[inline]
     pub(super) fn lowered(self) -> Text {
         if self.bytes().any(|byte| byte.is_ascii_uppercase()) {
             self.to_ascii_lowercase().into()
@@ -55,6 +64,7 @@ impl<'a> Span<'a> {
 }
 
 /// `text` without spaces and tabs around it.
+#[inline]
 pub(super) fn trim(text: &str) -> &str {
     let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
     let bytes = text.as_bytes();

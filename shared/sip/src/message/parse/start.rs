@@ -30,17 +30,17 @@ pub(super) fn read(line: Span<'_>) -> Result<Start, Fault> {
             MALFORMED
         });
     }
-    let (method, target) = rest.split_once(' ').ok_or(MALFORMED)?;
-    if method.is_empty() || !Class::TOKEN.holds(method) {
+    let (method, target) = line.cut(rest).split_at_byte(b' ').ok_or(MALFORMED)?;
+    if method.is_empty() || !Class::TOKEN.holds(&method) {
         return Err(MALFORMED);
     }
-    let uri = uri(line.cut(target))?;
+    let uri = uri(target)?;
     // RFC 3261 §19.1.1: headers are not allowed in a Request-URI.
     if uri.as_sip().is_some_and(|uri| uri.headers.is_some()) {
         return Err(Fault::bad_request("the Request-URI holds headers"));
     }
     Ok(Start::Request {
-        method: line.cut(method).method(),
+        method: method.method(),
         uri,
     })
 }

@@ -12,14 +12,11 @@ use crate::message::uri::{Host, SipUri, TelUri, Uri};
 /// Parses a whole text as one URI.
 pub(crate) fn uri(text: Span<'_>) -> Result<Uri, HeaderError> {
     let (scheme, rest) = text
-        .as_str()
-        .split_once(':')
+        .split_at_byte(b':')
         .ok_or(HeaderError("a URI has no scheme"))?;
-    let (scheme, rest) = (text.cut(scheme), text.cut(rest));
-    if scheme.eq_ignore_ascii_case("sip") {
-        sip(rest, false).map(Uri::Sip)
-    } else if scheme.eq_ignore_ascii_case("sips") {
-        sip(rest, true).map(Uri::Sip)
+    let secure = scheme.eq_ignore_ascii_case("sips");
+    if secure || scheme.eq_ignore_ascii_case("sip") {
+        sip(rest, secure).map(Uri::Sip)
     } else if scheme.eq_ignore_ascii_case("tel") {
         tel(rest).map(Uri::Tel)
     } else {
@@ -40,6 +37,7 @@ fn other(scheme: Span<'_>, opaque: Span<'_>) -> Result<Uri, HeaderError> {
     })
 }
 
+#[inline]
 fn sip(text: Span<'_>, secure: bool) -> Result<SipUri, HeaderError> {
     let mut lexer = Lexer::new(text);
     let (user, password) = match lexer.take_until(b'@') {
@@ -47,21 +45,19 @@ fn sip(text: Span<'_>, secure: bool) -> Result<SipUri, HeaderError> {
         Some(userinfo) => {
             lexer.eat(b'@');
             // RFC 3261 §25.1: the colon is no user character, so the first one splits.
-            let (user, password) = match userinfo.split_once(':') {
+            let userinfo = lexer.cut(userinfo);
+            let (user, password) = match userinfo.split_at_byte(b':') {
                 None => (userinfo, None),
                 Some((user, password)) => (user, Some(password)),
             };
-            if user.is_empty() || !Class::USER.holds(user) {
+            if user.is_empty() || !Class::USER.holds(&user) {
                 return Err(HeaderError("the user part of a URI is malformed"));
             }
-            if !password.is_none_or(|password| Class::PASSWORD.holds(password)) {
+            if !password.is_none_or(|password| Class::PASSWORD.holds(&password)) {
                 return Err(HeaderError("the password of a URI is malformed"));
             }
-            escapes(userinfo)?;
-            (
-                Some(lexer.share(user)),
-                password.map(|password| lexer.share(password)),
-            )
+            escapes(&userinfo)?;
+            (Some(user.share()), password.map(Span::share))
         }
     };
     let (host, port) = host_port(&mut lexer)?;
@@ -104,6 +100,7 @@ fn tel(text: Span<'_>) -> Result<TelUri, HeaderError> {
 }
 
 /// `host [":" port]`, without white space.
+#[inline]
 pub(super) fn host_port(lexer: &mut Lexer<'_>) -> Result<(Host, Option<u16>), HeaderError> {
     let host = host(lexer)?;
     let port = if lexer.eat(b':') {
@@ -121,6 +118,7 @@ pub(super) fn port(lexer: &mut Lexer<'_>) -> Result<u16, HeaderError> {
         .ok_or(HeaderError("a port is not a number up to 65535"))
 }
 
+#[inline]
 pub(super) fn host(lexer: &mut Lexer<'_>) -> Result<Host, HeaderError> {
     const MALFORMED: HeaderError = HeaderError("a host is malformed");
     if lexer.eat(b'[') {
@@ -134,27 +132,39 @@ pub(super) fn host(lexer: &mut Lexer<'_>) -> Result<Host, HeaderError> {
     {
         return Ok(Host::V4(address));
     }
-    let labels = name.strip_suffix('.').unwrap_or(name);
-    // RFC 3261 §25.1: the last label starts with a letter, which tells names from addresses.
-    let last = labels.rsplit('.').next().unwrap_or_default();
-    if !last.starts_with(|first: char| first.is_ascii_alphabetic()) || !well_dotted(labels) {
-        return Err(MALFORMED);
+    if named(name) {
+        Ok(Host::Name(lexer.cut(name).lowered()))
+    } else {
+        Err(MALFORMED)
     }
-    Ok(Host::Name(lexer.cut(name).lowered()))
 }
 
-fn well_dotted(labels: &str) -> bool {
-    !labels.starts_with('.') && !labels.contains("..")
+/// Whether no label is empty and the last one starts with a letter, which tells names from
+/// addresses (RFC 3261 §25.1). One dot may end it.
+#[inline]
+fn named(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let mut starts = true;
+    let mut letter = false;
+    for byte in name.bytes() {
+        if starts {
+            letter = byte.is_ascii_alphabetic();
+        }
+        if starts && byte == b'.' {
+            return false;
+        }
+        starts = byte == b'.';
+    }
+    letter && !starts
 }
 
 /// Every `%` must start an escape.
+#[inline]
 pub(super) fn escapes(text: &str) -> Result<(), HeaderError> {
-    let mut parts = text.split('%');
-    parts.next();
-    let hex = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);
-    for part in parts {
-        let bytes = part.as_bytes();
-        if !hex(bytes.first()) || !hex(bytes.get(1)) {
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b'%' && !(hex(at + 1) && hex(at + 2)) {
             return Err(HeaderError("a URI holds a `%` that starts no escape"));
         }
     }

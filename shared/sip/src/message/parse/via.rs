@@ -21,6 +21,7 @@ pub(super) fn vias(value: Span<'_>, list: &mut Vec<Via>, most: usize) -> Result<
 }
 
 /// Reads one hop up to the comma or the end behind it.
+#[inline]
 pub(super) fn next(lexer: &mut Lexer<'_>) -> Result<Via, HeaderError> {
     lexer.skip_space();
     let protocol = lexer.take(Class::TOKEN);

@@ -41,10 +41,14 @@ pub(crate) fn router(
             "/api/v1/about",
             get(|| async move { uncached(Json(about)) }),
         )
-        .route("/api/{*rest}", axum::routing::any(handle_unknown_api))
         .merge(edge.router(SIP_PATH))
         .fallback(move |request: Request| async move {
-            assets.respond(request.method(), request.uri().path(), request.headers())
+            let path = request.uri().path();
+            if path == "/api" || path.starts_with("/api/") {
+                unknown_api()
+            } else {
+                assets.respond(request.method(), path, request.headers())
+            }
         })
         .layer(middleware::from_fn_with_state(confinement, confine))
 }
@@ -78,7 +82,7 @@ async fn handle_readyz(State(health): State<Health>) -> Response {
     }
 }
 
-async fn handle_unknown_api() -> Response {
+fn unknown_api() -> Response {
     let error = "This gateway has no such interface. It may be older or newer than the app: \
                  reload the page."
         .to_owned();

@@ -1,5 +1,7 @@
 //! Opening, migrating and what is kept.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Flows over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 mod handshake;

@@ -50,10 +50,8 @@ impl Upstream for Recorder {
             outbound,
             inbound,
         };
-        self.flows
-            .send(flow)
-            .ok()
-            .expect("the test waits for flows");
+        let sent = self.flows.send(flow);
+        assert!(sent.is_ok(), "the test waits for flows");
         sender
     }
 }

@@ -1,0 +1,91 @@
+//! The program itself.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn sidetone(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sidetone"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIDETONE_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(dir);
+    command
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn check_config_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("good.toml"), "listen = '127.0.0.1:0'").unwrap();
+    std::fs::write(dir.path().join("bad.toml"), "listen = 'here'").unwrap();
+    let check = |file: &str| {
+        let arguments = ["check-config", "--config", file];
+        sidetone(dir.path()).args(arguments).output().unwrap()
+    };
+    let good = check("good.toml");
+    assert!(good.status.success());
+    assert_eq!(good.stdout, b"The configuration is right.\n");
+    let bad = check("bad.toml");
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(
+        stderr(&bad).starts_with("bad.toml:1: `listen` is \"here\""),
+        "{}",
+        stderr(&bad)
+    );
+    let by_variable = sidetone(dir.path())
+        .arg("check-config")
+        .env("SIDETONE_CONFIG", "bad.toml")
+        .output()
+        .unwrap();
+    assert_eq!(by_variable.status.code(), Some(2));
+    // Nothing but the two files: checking opens nothing.
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_start_that_fails_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", "file/data"];
+    let output = sidetone(dir.path()).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let words = stderr(&output);
+    assert!(
+        words.contains("Sidetone can't start: the data folder file/data"),
+        "{words}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn it_says_where_it_is_and_stops_when_it_is_told() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = sidetone(dir.path())
+        .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+        .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = String::new();
+    while !told.contains("Ctrl-C stops it.") {
+        told += &lines.next().expect("it ended").unwrap();
+        told += "\n";
+    }
+    assert!(told.contains("http://localhost:"), "{told}");
+    assert!(told.contains("105  Admin  password demo-105"), "{told}");
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let mut log = String::new();
+    child.stderr.unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("shutting down"), "{log}");
+    assert!(!log.contains("demo-10"), "a password is in the log: {log}");
+    assert!(dir.path().join("data/sidetone.sqlite").is_file());
+}

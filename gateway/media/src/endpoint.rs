@@ -20,8 +20,8 @@ use tracing::debug;
 
 use crate::clock::WallClock;
 use crate::counters::Dropped;
-use crate::program::announcement::{CLOCK_RATE, Law, PACKET, Playout, Recording, Step};
-use crate::program::echo::Echo;
+use crate::program::announcement::{CLOCK_RATE, Law, Recording, Step};
+use crate::program::{Player, choose_formats};
 use crate::rtp::dtmf;
 use crate::rtp::packet::{Packet, Source};
 use crate::rtp::report::Reporter;
@@ -68,7 +68,7 @@ pub(crate) struct Endpoint {
     srtp: Option<SrtpSession>,
     /// When the browser was last heard for certain.
     heard: Instant,
-    program: Playing,
+    player: Player,
     dtmf: dtmf::Receiver,
     source: Source,
     reporter: Reporter,
@@ -94,20 +94,6 @@ struct Session {
     formats: Vec<Format>,
 }
 
-enum Playing {
-    Echo(Echo),
-    Announcement { playout: Playout, base: u32 },
-}
-
-impl Playing {
-    fn program(&self) -> Program {
-        match self {
-            Self::Echo(_) => Program::Echo,
-            Self::Announcement { .. } => Program::Announcement,
-        }
-    }
-}
-
 impl Endpoint {
     /// A leg for `offer`, and the answer to it.
     ///
@@ -129,13 +115,6 @@ impl Endpoint {
             direction: offer.audio.direction.reversed(),
             formats,
         };
-        let program = match program {
-            Program::Echo => Playing::Echo(Echo::new(base)),
-            Program::Announcement => Playing::Announcement {
-                playout: Playout::new(),
-                base,
-            },
-        };
         let fingerprints = offer.audio.fingerprints.clone();
         let endpoint = Self {
             state: State::Connecting(now + CONNECT),
@@ -145,7 +124,7 @@ impl Endpoint {
             dtls_due: now,
             srtp: None,
             heard: now,
-            program,
+            player: Player::new(program, base),
             dtmf: dtmf::Receiver::default(),
             // RFC 3711 §3.3.1: a start in the lower half can't lose track of the first wrap.
             source: Source::new(ssrc, (sequence & 0x7fff) as u16),
@@ -168,7 +147,7 @@ impl Endpoint {
         offer: &Offer,
     ) -> Result<String, MediaError> {
         let audio = &offer.audio;
-        let formats = choose_formats(&audio.formats, self.program.program())?;
+        let formats = choose_formats(&audio.formats, self.player.program())?;
         let fresh = credentials(&*self.shared.crypto)?;
         if audio.ice_ufrag != self.session.remote_ufrag {
             self.ice.restart(fresh);
@@ -186,7 +165,7 @@ impl Endpoint {
         self.session.direction = audio.direction.reversed();
         self.session.version += 1;
         self.heard = now;
-        self.steer_playout(now);
+        self.steer_player(now);
         Ok(self.answer(offer))
     }
 
@@ -288,16 +267,17 @@ impl Endpoint {
     /// What is to be done now; call until it answers [`Output::Timeout`].
     pub(crate) fn poll_output(&mut self) -> Output {
         self.outputs.pop_front().unwrap_or_else(|| {
-            let playout = match &self.program {
-                Playing::Announcement { playout, .. } => playout.poll_timeout(),
-                Playing::Echo(_) => None,
-            };
             let connect = match self.state {
                 State::Connecting(until) => Some(until),
                 State::Connected | State::Failed => None,
             };
             let silence = self.heard + SILENCE;
-            let due = [connect, Some(self.dtls_due), self.report_due, playout];
+            let due = [
+                connect,
+                Some(self.dtls_due),
+                self.report_due,
+                self.player.poll_timeout(),
+            ];
             Output::Timeout(due.into_iter().flatten().fold(silence, Instant::min))
         })
     }
@@ -337,7 +317,7 @@ impl Endpoint {
             self.report_due = Some(now + FIRST_REPORT);
             self.outputs.push_back(Output::Event(LegEvent::Connected));
         }
-        self.steer_playout(now);
+        self.steer_player(now);
     }
 
     fn fail(&mut self, why: &str) {
@@ -368,7 +348,7 @@ impl Endpoint {
             }
             return Ok(());
         }
-        if let Playing::Echo(echo) = &mut self.program
+        if let Player::Echo(echo) = &mut self.player
             && self.session.direction.sends()
         {
             let timestamp = echo.timestamp(&packet, clock_rate);
@@ -422,68 +402,38 @@ impl Endpoint {
         }
     }
 
-    /// Lets the announcement run while it can be heard.
-    fn steer_playout(&mut self, now: Instant) {
+    /// Lets the program run while it can be heard.
+    fn steer_player(&mut self, now: Instant) {
         let audible = self.state == State::Connected && self.session.direction.sends();
-        if let Playing::Announcement { playout, .. } = &mut self.program {
-            if audible {
-                playout.resume(now);
-            } else {
-                playout.pause();
-            }
-        }
+        self.player.steer(now, audible);
     }
 
     fn play(&mut self, now: Instant) {
         let shared = self.shared.clone();
-        let spoken = self.session.formats.iter().find_map(|format| {
-            let law = match format.codec {
-                Codec::Pcmu => Law::Mu,
-                Codec::Pcma => Law::A,
-                _ => return None,
-            };
-            Some((law, format.payload_type))
-        });
-        let Some((law, payload_type)) = spoken else {
-            return;
-        };
-        while let Playing::Announcement { playout, base } = &mut self.program
-            && let Some(step) = playout.handle_timeout(now, &shared.recording)
-        {
-            let Step::Play(index) = step else {
-                self.outputs.push_back(Output::Event(LegEvent::Finished));
-                return;
-            };
-            let samples = (PACKET.as_millis() as u32 * CLOCK_RATE) / 1000;
-            let timestamp = base.wrapping_add(samples.wrapping_mul(index as u32));
-            if let Some(payload) = shared.recording.packet(law, index) {
-                self.send_rtp(
-                    now,
-                    payload_type,
-                    CLOCK_RATE,
-                    index == 0,
-                    timestamp,
-                    payload,
-                );
+        while let Some(step) = self.player.handle_timeout(now, &shared.recording) {
+            match step {
+                Step::Finish => self.outputs.push_back(Output::Event(LegEvent::Finished)),
+                Step::Play { index, timestamp } => self.send_recorded(now, index, timestamp),
             }
         }
     }
-}
 
-/// What of an offer the program speaks, best first.
-fn choose_formats(offered: &[Format], program: Program) -> Result<Vec<Format>, MediaError> {
-    let speaks = |codec| match program {
-        Program::Echo => true,
-        Program::Announcement => matches!(codec, Codec::Pcmu | Codec::Pcma),
-    };
-    let chosen = offered
-        .iter()
-        .filter(|format| format.codec == Codec::TelephoneEvent || speaks(format.codec));
-    let mut formats: Vec<Format> = chosen.cloned().collect();
-    formats.sort_by_key(|format| format.codec);
-    match formats.first() {
-        Some(best) if best.codec != Codec::TelephoneEvent => Ok(formats),
-        _ => Err(MediaError::NoAudio),
+    fn send_recorded(&mut self, now: Instant, index: usize, timestamp: u32) {
+        let shared = self.shared.clone();
+        let mut formats = self.session.formats.iter();
+        let spoken = formats.find_map(|format| Some((Law::of(format.codec)?, format.payload_type)));
+        if let Some((law, payload_type)) = spoken
+            && let Some(payload) = shared.recording.packet(law, index)
+        {
+            self.send_rtp(
+                now,
+                payload_type,
+                CLOCK_RATE,
+                index == 0,
+                timestamp,
+                payload,
+            );
+        }
     }
 }
 

@@ -4,12 +4,15 @@ use std::f32::consts::TAU;
 use std::time::{Duration, Instant};
 
 use super::g711::{encode_alaw, encode_ulaw};
+use crate::sdp::Codec;
 
 /// Samples a second.
 pub(crate) const CLOCK_RATE: u32 = 8_000;
 /// One packet's worth.
-pub(crate) const PACKET: Duration = Duration::from_millis(20);
-const PACKET_SAMPLES: usize = 160;
+const PACKET: Duration = Duration::from_millis(20);
+/// The same in ticks of the clock.
+const PACKET_TICKS: u32 = 160;
+const PACKET_SAMPLES: usize = PACKET_TICKS as usize;
 
 /// C5, E5, G5, C6: a major chord, upwards.
 const NOTES_HZ: [f32; 4] = [523.25, 659.26, 783.99, 1046.5];
@@ -52,9 +55,22 @@ pub(crate) enum Law {
     A,
 }
 
+impl Law {
+    /// `None` for a codec that is not G.711.
+    pub(crate) fn of(codec: Codec) -> Option<Self> {
+        match codec {
+            Codec::Pcmu => Some(Self::Mu),
+            Codec::Pcma => Some(Self::A),
+            _ => None,
+        }
+    }
+}
+
 /// Where a leg is in the recording, and when its next packet is due.
 #[derive(Debug)]
 pub(crate) struct Playout {
+    /// The timestamp of the first packet.
+    base: u32,
     next: usize,
     due: Option<Instant>,
     finished: bool,
@@ -64,14 +80,16 @@ pub(crate) struct Playout {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Send this packet of the recording.
-    Play(usize),
+    Play { index: usize, timestamp: u32 },
     /// All has been played.
     Finish,
 }
 
 impl Playout {
-    pub(crate) fn new() -> Self {
+    /// `base` is the timestamp of the first packet.
+    pub(crate) fn new(base: u32) -> Self {
         Self {
+            base,
             next: 0,
             due: None,
             finished: false,
@@ -112,7 +130,10 @@ impl Playout {
         } else {
             next_due
         });
-        Some(Step::Play(index))
+        let timestamp = self
+            .base
+            .wrapping_add(PACKET_TICKS.wrapping_mul(index as u32));
+        Some(Step::Play { index, timestamp })
     }
 }
 
@@ -168,15 +189,16 @@ mod tests {
     fn plays_every_packet_once_20_ms_apart_and_finishes() {
         let recording = Recording::chime();
         let start = Instant::now();
-        let mut playout = Playout::new();
+        let mut playout = Playout::new(7);
         assert_eq!(playout.poll_timeout(), None, "not before it is resumed");
         playout.resume(start);
         let mut played = 0;
         while let Some(due) = playout.poll_timeout() {
             assert_eq!(due, start + PACKET * played);
             match playout.handle_timeout(due, &recording) {
-                Some(Step::Play(index)) => {
+                Some(Step::Play { index, timestamp }) => {
                     assert_eq!(index, played as usize);
+                    assert_eq!(timestamp, 7 + 160 * played);
                     assert_eq!(recording.packet(Law::A, index).unwrap().len(), 160);
                     played += 1;
                 }
@@ -188,24 +210,25 @@ mod tests {
         assert_eq!(playout.poll_timeout(), None, "it does not begin again");
     }
 
+    fn played(step: Option<Step>) -> Option<usize> {
+        match step? {
+            Step::Play { index, .. } => Some(index),
+            Step::Finish => None,
+        }
+    }
+
     #[test]
     fn a_pause_loses_nothing() {
         let recording = Recording::chime();
         let start = Instant::now();
-        let mut playout = Playout::new();
+        let mut playout = Playout::new(7);
         playout.resume(start);
-        assert_eq!(
-            playout.handle_timeout(start, &recording),
-            Some(Step::Play(0))
-        );
+        assert_eq!(played(playout.handle_timeout(start, &recording)), Some(0));
         playout.pause();
         let later = start + Duration::from_secs(9);
         assert_eq!(playout.handle_timeout(later, &recording), None);
         playout.resume(later);
-        assert_eq!(
-            playout.handle_timeout(later, &recording),
-            Some(Step::Play(1))
-        );
+        assert_eq!(played(playout.handle_timeout(later, &recording)), Some(1));
         assert_eq!(
             playout.handle_timeout(later, &recording),
             None,

@@ -58,7 +58,7 @@ impl Exchange {
         flow: FlowId,
         request: &Request,
     ) -> Result<Admitted, Rejection> {
-        if self.closing {
+        if self.closing.is_some() {
             return Err(self.shutting_down());
         }
         let caller = self.identify(now, flow, request)?;

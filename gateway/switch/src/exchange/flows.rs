@@ -44,6 +44,7 @@ impl Exchange {
     pub(crate) fn handle_flow_closed(&mut self, now: Moment, flow: FlowId) {
         if let Some(Flow { devices, .. }) = self.flows.remove(&flow) {
             self.registrar.remove_flow(flow);
+            self.on_told(flow);
             self.agent.input(now, Input::TransportDown { flow });
             self.settle(now);
             if self.legs.values().any(|leg| leg.flow == flow) {

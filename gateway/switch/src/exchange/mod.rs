@@ -96,7 +96,8 @@ pub(crate) struct Exchange {
     outputs: VecDeque<Output>,
     calls_total: u64,
     wrong_digests_total: u64,
-    closing: bool,
+    /// Set when the switch goes down: the flows that must still hear of it.
+    closing: Option<BTreeSet<FlowId>>,
 }
 
 /// A refusal by the switch itself.
@@ -171,7 +172,7 @@ impl Exchange {
             outputs: VecDeque::new(),
             calls_total: 0,
             wrong_digests_total: 0,
-            closing: false,
+            closing: None,
             config,
         }
     }
@@ -209,7 +210,13 @@ impl Exchange {
 
     /// From now on there are no new calls, and those that are there end.
     pub(crate) fn handle_shutdown(&mut self, now: Moment) {
-        self.closing = true;
+        let concerned = self
+            .legs
+            .values()
+            .map(|leg| leg.flow)
+            .filter(|f| self.flows.contains_key(f));
+        let concerned: BTreeSet<FlowId> = concerned.collect();
+        self.closing = Some(concerned.clone());
         let mut refusal = Refusal::new(Status::SERVICE_UNAVAILABLE);
         refusal.reasons.push(reason(503, "The gateway restarts"));
         refusal.retry_after = Some(SHUTDOWN_RETRY.0);
@@ -217,6 +224,12 @@ impl Exchange {
         for key in calls {
             let refusal = refusal.clone();
             self.with_call(now, key, |call| call.handle_shutdown(refusal));
+        }
+        // A phone that answers this has had everything that was sent before.
+        for flow in concerned {
+            if let Err(error) = self.agent.command(|ua| ua.probe_flow(now, flow)) {
+                tracing::debug!(flow = flow.0, %error, "a flow can't be asked");
+            }
         }
         self.settle(now);
     }
@@ -238,9 +251,10 @@ impl Exchange {
         )
     }
 
-    /// Whether no call is left.
+    /// Whether no call is left and every phone that has to know does.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.conversations.is_empty() && self.legs.is_empty()
+        let told = self.closing.as_ref().is_none_or(BTreeSet::is_empty);
+        told && self.conversations.is_empty() && self.legs.is_empty()
     }
 
     /// The figures of this moment.
@@ -276,6 +290,13 @@ impl Exchange {
         }
     }
 
+    /// A flow has heard of the shutdown, or never will.
+    fn on_told(&mut self, flow: FlowId) {
+        if let Some(untold) = &mut self.closing {
+            untold.remove(&flow);
+        }
+    }
+
     fn on_event(&mut self, now: Moment, event: Event) {
         match event {
             Event::Session {
@@ -289,10 +310,9 @@ impl Exchange {
                 self.on_register(now, id, flow, &request)
             }
             Event::FlowSilent { flow } => self.close_flow(now, flow),
+            Event::FlowAnswered { flow } => self.on_told(flow),
             // The switch has no accounts and asks nothing outside of sessions.
-            Event::Registration { .. }
-            | Event::RequestAnswered { .. }
-            | Event::FlowAnswered { .. } => {}
+            Event::Registration { .. } | Event::RequestAnswered { .. } => {}
         }
     }
 }

@@ -49,7 +49,7 @@ impl Exchange {
         if who != aor {
             return Err(Rejection::new(Status::FORBIDDEN).warn(399, "this is not your extension"));
         }
-        if self.closing {
+        if self.closing.is_some() {
             return Err(self.shutting_down());
         }
         self.registrar

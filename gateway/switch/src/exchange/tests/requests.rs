@@ -401,6 +401,25 @@ fn rubbish_disturbs_nobody() {
 }
 
 #[test]
+fn a_shutdown_waits_until_the_phones_have_heard_of_it() {
+    let mut bench = Bench::new();
+    let flow = registered(&mut bench);
+    let idle = bench.client();
+    bench.send(flow, &invite("sip:101@demo.local").text(flow));
+    bench.outputs();
+    bench.exchange.handle_shutdown(bench.now);
+    bench.settle();
+    let call = CallKey(1);
+    assert_eq!(bench.outputs(), [Output::StopService { call }]);
+    assert_eq!(bench.responses(flow)[0].status, Status::SERVICE_UNAVAILABLE);
+    assert!(!bench.exchange.is_quiet());
+    bench.send(idle, "\n");
+    assert!(!bench.exchange.is_quiet());
+    bench.send(flow, "\n");
+    assert!(bench.exchange.is_quiet());
+}
+
+#[test]
 fn a_flow_that_is_gone_is_not_heard() {
     let mut bench = Bench::new();
     let flow = bench.client();

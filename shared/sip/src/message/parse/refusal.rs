@@ -58,11 +58,15 @@ fn unfolded(text: &str, limits: &Limits) -> Vec<String> {
             break;
         }
         match lines.last_mut().filter(|_| line.starts_with([' ', '\t'])) {
-            Some(last) => last.push_str(line),
-            None => lines.push(line.to_owned()),
+            Some(last) => last.push_str(&printable(line)),
+            None => lines.push(printable(line)),
         }
     }
     lines
+}
+
+fn printable(line: &str) -> String {
+    line.replace(|character: char| character.is_ascii_control(), " ")
 }
 
 /// The method, if this is the start line of a request.

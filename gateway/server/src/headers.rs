@@ -26,7 +26,7 @@ const FIXED: [(HeaderName, &str); 5] = [
     (
         HeaderName::from_static("permissions-policy"),
         "microphone=(self), autoplay=(self), fullscreen=(self), camera=(), display-capture=(), \
-         geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=()",
+         geolocation=(), payment=(), usb=(), serial=(), midi=()",
     ),
     (
         HeaderName::from_static("cross-origin-opener-policy"),

@@ -1,5 +1,6 @@
 //! The gateway binary.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
         }
     };
     if !serve {
-        println!("The configuration is right.");
+        say("The configuration is right.");
         return ExitCode::SUCCESS;
     }
     logging::start(&config.log);
@@ -87,16 +88,19 @@ fn main() -> ExitCode {
 async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let told = config.clone();
     let gateway = Gateway::start(config).await?;
-    println!(
-        "{}",
-        banner::banner(&told, gateway.addr(), &banner::own_addresses())
-    );
+    let up = banner::banner(&told, gateway.addr(), &banner::own_addresses());
+    say(&up);
     stop_signal().await?;
-    println!("Closing. Once more to stop at once.");
+    say("Closing. Once more to stop at once.");
     tokio::select! {
         () = gateway.shutdown() => Ok(()),
         again = stop_signal() => Ok(again?),
     }
+}
+
+/// Whoever started us may have stopped listening; that is no reason to stop serving.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stdout(), "{words}");
 }
 
 /// Ctrl-C, or what a service manager sends.

@@ -41,9 +41,10 @@ fn dist_folder() -> io::Result<PathBuf> {
         );
         return dist.canonicalize();
     }
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dist");
+    // Cargo runs this in the package's own folder.
+    let dist = PathBuf::from("../../target/dist");
     fs::create_dir_all(&dist)?;
-    dist.canonicalize()
+    Ok(dist)
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {

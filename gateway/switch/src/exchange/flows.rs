@@ -1,6 +1,7 @@
 //! Connections: which phone is at the end of which, and what becomes of its calls when it is lost.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sidetone_sip::message::Transport;
 use sidetone_sip::{FlowId, Input, Moment};
@@ -12,9 +13,16 @@ use crate::registrar::Device;
 /// The phones that registered over a flow, one per address of record.
 type Devices = BTreeMap<AddressOfRecord, Device>;
 
+/// Messages that a flow may send at once.
+const BURST: u64 = 1_000;
+/// Time after which it may send one more; no phone has that much to say for long.
+const PACE: Duration = Duration::from_millis(5);
+
 /// An open flow.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
+    /// The moment up to which the messages so far take it, at [`PACE`].
+    spent_until: Moment,
     pub(super) devices: Devices,
     /// Digests that were wrong since it opened.
     pub(super) wrong_digests: u32,
@@ -24,6 +32,14 @@ pub(super) struct Flow {
 #[derive(Debug)]
 pub(super) struct LostFlow {
     devices: Devices,
+}
+
+impl Flow {
+    /// Whether one more message is no flood.
+    pub(super) fn admits_message(&mut self, now: Moment) -> bool {
+        self.spent_until = self.spent_until.max(now) + PACE;
+        self.spent_until.since(now).as_millis() <= PACE.as_millis() * u128::from(BURST)
+    }
 }
 
 impl Exchange {

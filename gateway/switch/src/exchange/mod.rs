@@ -179,11 +179,16 @@ impl Exchange {
 
     /// One message arrived.
     pub(crate) fn handle_received(&mut self, now: Moment, flow: FlowId, bytes: Vec<u8>) {
-        if self.flows.contains_key(&flow) {
-            self.agent.input(now, Input::Received { flow, bytes });
-            self.settle(now);
-            self.close_flow_of_guesser(now, flow);
+        let Some(sender) = self.flows.get_mut(&flow) else {
+            return;
+        };
+        if !sender.admits_message(now) {
+            tracing::warn!(flow = flow.0, "a flow floods and is closed");
+            return self.close_flow(now, flow);
         }
+        self.agent.input(now, Input::Received { flow, bytes });
+        self.settle(now);
+        self.close_flow_of_guesser(now, flow);
     }
 
     /// The moment of the last [`Output::Timeout`] has come.

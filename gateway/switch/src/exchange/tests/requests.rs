@@ -1,5 +1,7 @@
 //! Clients that speak for themselves, well and badly.
 
+use std::time::Duration;
+
 use sidetone_sip::auth::{
     Authorization, ProxyAuthorization, Secret, answer, challenges, strongest,
 };
@@ -417,6 +419,23 @@ fn a_shutdown_waits_until_the_phones_have_heard_of_it() {
     assert!(!bench.exchange.is_quiet());
     bench.send(flow, "\n");
     assert!(bench.exchange.is_quiet());
+}
+
+#[test]
+fn who_floods_is_closed_and_who_talks_steadily_is_not() {
+    let mut bench = Bench::new();
+    let (steady, flooder) = (bench.client(), bench.client());
+    for _ in 0..2_000 {
+        bench.send(steady, "hello");
+        bench.advance(Duration::from_millis(5));
+    }
+    for _ in 0..1_000 {
+        bench.send(flooder, "hello");
+    }
+    assert_eq!(bench.outputs(), []);
+    bench.send(flooder, "hello");
+    assert_eq!(bench.outputs(), [Output::CloseFlow { flow: flooder }]);
+    assert_eq!(bench.exchange.snapshot().flows, 1);
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Call {
 
     /// A phone went away and did not come back in time.
     pub(crate) fn handle_abandoned(&mut self, leg: Leg) -> Vec<Action> {
-        self.end_both(leg, Some(reason(480, "The connection was lost")), true)
+        self.end_both(leg, Some(lost()), true)
     }
 
     /// The switch goes down.
@@ -204,7 +204,9 @@ impl Call {
         if self.state == State::Ringing && self.pending.contains(&leg) {
             return self.note(leg, refusal);
         }
-        self.on_ended(leg, None)
+        // A phone that no longer knows the call it is in has been started afresh.
+        let why = refusal.reasons.into_iter().next();
+        self.on_ended(leg, why.or_else(|| Some(lost())))
     }
 
     fn on_ended(&mut self, leg: Leg, reason: Option<Reason>) -> Vec<Action> {
@@ -331,6 +333,11 @@ pub(crate) fn reason(cause: u16, text: &str) -> Reason {
         cause: Some(cause),
         text: Some(text.into()),
     }
+}
+
+/// What the other side is told of a phone that is gone.
+pub(crate) fn lost() -> Reason {
+    reason(480, "The connection was lost")
 }
 
 /// What tells a phone that it did not miss the call (RFC 3326 §2).

@@ -6,7 +6,7 @@ use sidetone_sip::message::RawHeader;
 use sidetone_sip::{Body, Ended, EndedBy, FlowId, Moment, SessionEvent, SessionId, Status};
 
 use super::{CallKey, Exchange, Output};
-use crate::call::{Action, Call, Leg, LegEvent, Refusal, reason};
+use crate::call::{Action, Call, Leg, LegEvent, Refusal, lost, reason};
 use crate::directory::AddressOfRecord;
 use crate::service::{Farewell, ServiceEvent};
 
@@ -222,7 +222,7 @@ fn leg_end(ended: Ended) -> LegEvent {
             reason: Some(reason(408, "The phone did not answer")),
         },
         (EndedBy::FlowDown, _) => LegEvent::Ended {
-            reason: Some(reason(480, "The connection was lost")),
+            reason: Some(lost()),
         },
         _ => LegEvent::Ended {
             reason: reasons.into_iter().next(),

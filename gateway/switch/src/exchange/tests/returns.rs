@@ -97,6 +97,18 @@ fn another_phone_of_the_same_person_does_not_take_the_call() {
 }
 
 #[test]
+fn a_page_that_was_loaded_afresh_has_left_its_call() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    bench.talk(alice, bob, "102");
+    bench.cut(bob);
+    let afresh = bench.new_phone("102", "demo-102", "instance-1");
+    assert_eq!(bench.heard(afresh), ["registered"]);
+    assert_eq!(bench.heard(alice), [format!("ended RemoteBye {LOST}")]);
+    assert!(bench.exchange.is_quiet());
+}
+
+#[test]
 fn a_call_moves_to_the_new_socket_before_the_old_one_is_known_to_be_dead() {
     let mut bench = Bench::new();
     let (alice, bob) = (bench.phone("101"), bench.phone("102"));

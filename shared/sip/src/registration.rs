@@ -21,14 +21,15 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1800);
 ///      +---------+ ------- REGISTER -------> +--------+
 ///      | Waiting |                           | Asking | --+ challenge, 423: REGISTER again
 ///      +---------+ <-- refused, no answer,   +--------+ <-+
-///        ^     |       flow down               |    ^
-///        |     | retry alarm: REGISTER         | 2xx|  refresh alarm, flow up, or told to:
-///        |     +------------> Asking           V    |  REGISTER
-///        |                                  +---------+
-///        +------------ flow down ---------- | Granted |
-///                                           +---------+
+///        ^     |       flow down              |  |    ^
+///        |     | retry alarm: REGISTER     2xx|  |    | refresh alarm, flow up, or told to:
+///        |     +------------> Asking          V  |    | REGISTER
+///        |                              +---------+   |
+///        +------------ flow down ------ | Granted | --+
+///                                       +---------+
+///      Asking -- the secret was refused --> Halted -- told to: REGISTER --> Asking
 ///      removed while Granted (or Asking, after its answer):
-///                        REGISTER expires=0 --> Leaving -- any end --> forgotten
+///                        REGISTER expires=0 --> Leaving -- any end --> Gone
 /// ```
 #[derive(Debug)]
 pub(crate) struct Registration {
@@ -51,9 +52,15 @@ pub(crate) struct Registration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting,
-    Asking { client: ClientId },
+    /// Nothing but the user can help: a secret that is refused at each reconnect locks accounts.
+    Halted,
+    Asking {
+        client: ClientId,
+    },
     Granted,
-    Leaving { client: ClientId },
+    Leaving {
+        client: ClientId,
+    },
     Gone,
 }
 
@@ -87,6 +94,14 @@ impl Registration {
         self.removed
     }
 
+    /// Registers because the user says so.
+    pub(crate) fn refresh(&mut self, endpoint: &mut Endpoint) {
+        if self.state == State::Halted {
+            self.state = State::Waiting;
+        }
+        self.register(endpoint);
+    }
+
     /// Registers now, if the flow is up and no REGISTER is on its way (RFC 3261 §10.2).
     pub(crate) fn register(&mut self, endpoint: &mut Endpoint) {
         if !matches!(self.state, State::Waiting | State::Granted)
@@ -108,7 +123,7 @@ impl Registration {
         match self.state {
             State::Granted if endpoint.transactions.is_up(self.flow) => self.leave(endpoint),
             State::Asking { .. } | State::Leaving { .. } => {}
-            State::Waiting | State::Granted | State::Gone => self.forget(endpoint),
+            State::Waiting | State::Halted | State::Granted | State::Gone => self.forget(endpoint),
         }
     }
 
@@ -190,7 +205,7 @@ impl Registration {
     fn awaits(&self, awaited: ClientId) -> bool {
         match self.state {
             State::Asking { client } | State::Leaving { client } => client == awaited,
-            State::Waiting | State::Granted | State::Gone => false,
+            State::Waiting | State::Halted | State::Granted | State::Gone => false,
         }
     }
 
@@ -207,7 +222,7 @@ impl Registration {
                 let again = self.transmit(endpoint, *request, answered + 1);
                 match &mut self.state {
                     State::Asking { client } | State::Leaving { client } => *client = again,
-                    State::Waiting | State::Granted | State::Gone => {}
+                    State::Waiting | State::Halted | State::Granted | State::Gone => {}
                 }
             }
             Verdict::WrongCredentials => {
@@ -287,7 +302,13 @@ impl Registration {
             self.forget(endpoint);
             return;
         }
-        self.state = State::Waiting;
+        let is_hopeless =
+            retry_in.is_none() && cause != RegistrationFailure::NoAnswer(NoResponse::FlowDown);
+        self.state = if is_hopeless {
+            State::Halted
+        } else {
+            State::Waiting
+        };
         if let Some(after) = retry_in {
             self.failures += 1;
             endpoint.start_alarm(Alarm::Registration(self.id), after);

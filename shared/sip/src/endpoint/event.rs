@@ -148,7 +148,7 @@ pub enum SessionEvent {
     },
     /// Our new offer was refused; the session stays as it was.
     OfferRefused {
-        /// Why.
+        /// Why; 408 if the flow was down for too long, 491 if the peer's offer came first.
         status: Status,
     },
     /// An INFO came (and was answered with 200).
@@ -192,6 +192,6 @@ pub enum EndedBy {
     WrongCredentials,
     /// The peer did not answer.
     TimedOut,
-    /// The flow went down before the session was answered, or stayed down.
+    /// The flow went down before the session was answered.
     FlowDown,
 }

@@ -69,6 +69,8 @@ impl Session {
             is_caller: true,
             phase: Phase::Calling(calling),
             name: None,
+            is_probing: false,
+            is_challenged: false,
             tasks: 1,
             acks: Vec::new(),
             answer: None,

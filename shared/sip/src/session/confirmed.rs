@@ -138,8 +138,12 @@ impl Session {
 
     /// Asks whether the peer still knows the dialog.
     pub(super) fn probe(&mut self, endpoint: &mut Endpoint) {
+        if self.is_probing {
+            return;
+        }
         if let Ok(confirmed) = self.confirmed() {
             let request = confirmed.dialog.request(Method::Options);
+            self.is_probing = true;
             self.send(endpoint, request, Purpose::Probe, 0);
         }
     }
@@ -260,10 +264,22 @@ impl Session {
         self.tell_ended(endpoint, Ended::refused(EndedBy::Refused, response));
     }
 
+    /// RFC 3261 §12.2.1.2: no answer at all means the same, unless it was the flow that failed; then
+    /// the probe decides when the flow is back.
     pub(super) fn on_request_unanswered(&mut self, endpoint: &mut Endpoint) {
-        if let Phase::Confirmed(_) = self.phase {
+        let is_up = endpoint.transactions.is_up(self.flow);
+        if is_up && matches!(self.phase, Phase::Confirmed(_)) {
             self.hang_up(endpoint, Vec::new());
             self.tell_ended(endpoint, Ended::by(EndedBy::TimedOut));
+        }
+    }
+
+    pub(super) fn on_reinvite_unanswered(&mut self, endpoint: &mut Endpoint) {
+        self.on_request_unanswered(endpoint);
+        if let Phase::Confirmed(confirmed) = &mut self.phase {
+            confirmed.offer = LocalOffer::None;
+            let status = Status::REQUEST_TIMEOUT;
+            self.tell(endpoint, SessionEvent::OfferRefused { status });
         }
     }
 

@@ -48,6 +48,10 @@ pub(crate) struct Session {
     phase: Phase,
     /// The name by which requests of the peer find this session.
     name: Option<DialogId>,
+    /// An OPTIONS that asks whether the peer still knows the dialog is on its way.
+    is_probing: bool,
+    /// The peer wants credentials; requests carry them from the start.
+    is_challenged: bool,
     /// Client transactions that are not gone yet.
     tasks: usize,
     /// ACKs sent, for a 2xx that is repeated because they got lost.
@@ -147,6 +151,7 @@ impl Session {
         if is_challenge(response.status) && self.wants_retry(purpose) {
             match endpoint.answer_challenge(self.account, client, answered, &response) {
                 Verdict::Retry(request) => {
+                    self.is_challenged = true;
                     self.retry(endpoint, purpose, *request, answered + 1);
                     return;
                 }
@@ -162,7 +167,11 @@ impl Session {
         match purpose {
             Purpose::Invite => self.on_invite_response(endpoint, client, response),
             Purpose::Reinvite => self.on_reinvite_response(endpoint, client, response),
-            Purpose::Info | Purpose::Probe => self.on_request_response(endpoint, response),
+            Purpose::Info => self.on_request_response(endpoint, response),
+            Purpose::Probe => {
+                self.is_probing = response.status.is_provisional();
+                self.on_request_response(endpoint, response);
+            }
             Purpose::Bye | Purpose::Cancel => {}
         }
     }
@@ -204,7 +213,10 @@ impl Session {
     ) {
         match purpose {
             Purpose::Invite => self.on_invite_unanswered(endpoint, why),
-            Purpose::Reinvite | Purpose::Info | Purpose::Probe => {
+            Purpose::Reinvite => self.on_reinvite_unanswered(endpoint),
+            Purpose::Info => self.on_request_unanswered(endpoint),
+            Purpose::Probe => {
+                self.is_probing = false;
                 self.on_request_unanswered(endpoint);
             }
             Purpose::Bye | Purpose::Cancel => {}
@@ -242,8 +254,10 @@ impl Session {
                     self.on_dialog_request(endpoint, server, request);
                 }
             }
-            // Two BYEs that cross both get what they want.
-            Phase::Over(_) if request.method == Method::Bye => {
+            // Two BYEs that cross both get what they want, and one that waits is not needed any more.
+            Phase::Over(over) if request.method == Method::Bye => {
+                over.farewell = None;
+                self.stop_answer(endpoint);
                 endpoint.respond_status(server, &request, Status::OK);
             }
             Phase::Calling(_) | Phase::Over(_) => {
@@ -294,6 +308,13 @@ impl Session {
             answered,
         };
         self.tasks += 1;
+        let mut request = request;
+        let identity = self
+            .account
+            .and_then(|account| endpoint.identities.get_mut(&account));
+        if let Some(identity) = identity.filter(|_| self.is_challenged && answered == 0) {
+            identity.authorize(&mut request, endpoint.tokens.as_mut());
+        }
         endpoint.send(self.flow, request, persistence, task)
     }
 

@@ -59,6 +59,8 @@ impl Session {
             is_caller: false,
             phase: Phase::Ringing(Box::new(ringing)),
             name: None,
+            is_probing: false,
+            is_challenged: false,
             tasks: 0,
             acks: Vec::new(),
             answer: None,

@@ -479,12 +479,8 @@ impl<T: Copy> Transactions<T> {
     }
 
     fn on_response(&mut self, now: Moment, response: Response) {
-        // RFC 3261 §18.1.2: a response whose topmost Via is not ours is dropped.
-        let ours = response
-            .headers
-            .via
-            .first()
-            .is_some_and(|via| via.host == self.via_host);
+        // RFC 3261 §8.1.3.3, §18.1.2: a response that is not for us alone is dropped.
+        let ours = matches!(&response.headers.via[..], [via] if via.host == self.via_host);
         let key = ClientKey::of(&response).filter(|_| ours);
         let Some(&id) = key.and_then(|key| self.client_keys.get(&key)) else {
             return;

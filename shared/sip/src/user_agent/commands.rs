@@ -15,7 +15,8 @@ type Command = Result<(), CommandError>;
 
 impl UserAgent {
     /// Adds an account and registers it: now if its flow is up, else when it comes up. It is
-    /// refreshed until it is removed, and registered again whenever the flow comes up.
+    /// refreshed until it is removed, and registered again whenever the flow comes up, unless its
+    /// secret was refused: then [`UserAgent::refresh_account`] has to say so.
     /// States are told by [`Event::Registration`].
     ///
     /// # Errors
@@ -56,7 +57,7 @@ impl UserAgent {
         if !self.endpoint.transactions.is_up(registration.flow()) {
             return Err(CommandError::NoFlow);
         }
-        registration.register(&mut self.endpoint);
+        registration.refresh(&mut self.endpoint);
         self.leave();
         Ok(())
     }

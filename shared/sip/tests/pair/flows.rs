@@ -81,6 +81,41 @@ fn a_call_whose_peer_is_gone_does_not_linger() {
 }
 
 #[test]
+fn a_flow_that_stays_down_ends_no_call_by_itself() {
+    let mut pair = Pair::ws();
+    let (caller, callee) = pair.confirmed_call();
+    pair.flow_down();
+    pair.command(A, |a, now| a.info(now, caller, Body::sdp("lost")));
+    pair.command(B, |b, now| b.offer(now, callee, Body::sdp("lost")));
+    pair.run(S(31));
+    pair.no_events();
+    pair.run(S(2));
+    let refused = SessionEvent::OfferRefused {
+        status: Status::REQUEST_TIMEOUT,
+    };
+    assert_eq!(pair.session_event(B, callee), refused);
+    pair.no_events();
+    // However often it comes back, one probe at a time.
+    for _ in 0..3 {
+        pair.flow_up();
+        pair.flow_down();
+    }
+    pair.flow_up();
+    pair.settle();
+    let trace = pair.trace();
+    assert_eq!(
+        trace
+            .iter()
+            .filter(|line| line.ends_with("200 OPTIONS"))
+            .count(),
+        2
+    );
+    pair.run(S(10));
+    pair.sent(&[]);
+    hang_up(pair, caller, callee);
+}
+
+#[test]
 fn hanging_up_on_a_flow_that_stays_down_comes_to_an_end() {
     let mut pair = Pair::ws();
     let (caller, callee) = pair.confirmed_call();

@@ -249,3 +249,28 @@ fn cancelled_calls_end_on_bad_links() {
         pair.finish();
     }
 }
+
+#[test]
+fn a_bye_makes_the_wait_for_the_ack_pointless() {
+    let mut pair = losing(Transport::Udp, "A ACK", usize::MAX);
+    let (caller, callee) = pair.call();
+    pair.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
+    pair.command(B, |b, now| b.end(now, callee, None));
+    assert_eq!(pair.ended(B, callee).by, EndedBy::Local);
+    pair.settle();
+    assert!(matches!(
+        pair.session_event(A, caller),
+        SessionEvent::Accepted { .. }
+    ));
+    pair.command(A, |a, now| a.end(now, caller, None));
+    assert_eq!(pair.ended(A, caller).by, EndedBy::Local);
+    pair.settle();
+    pair.sent(&[
+        "A INVITE",
+        "B 200 INVITE",
+        "A ACK (lost)",
+        "A BYE",
+        "B 200 BYE",
+    ]);
+    pair.finish();
+}

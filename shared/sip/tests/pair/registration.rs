@@ -142,6 +142,9 @@ fn a_wrong_password_is_tried_once_and_then_it_is_over() {
     };
     assert_eq!(state(&mut pair, id), failed);
     pair.run(S(7200));
+    pair.flow_down();
+    pair.flow_up();
+    pair.settle();
     pair.sent(&[]);
     pair.no_events();
 

@@ -302,9 +302,11 @@ fn responses_to_others_are_ignored() {
         .set("branch", Some("z9hG4bKguess"));
     let mut other_host = ok.clone();
     other_host.headers.via[0].host = Host::Name("c.invalid".into());
+    let mut two_hops = ok.clone();
+    two_hops.headers.via.push(ok.headers.via[0].clone());
     let mut other_method = ok;
     other_method.headers.cseq.method = Method::Options;
-    for stray in [other_branch, other_host, other_method] {
+    for stray in [other_branch, other_host, two_hops, other_method] {
         pair.deliver(A, &Message::Response(stray));
     }
     pair.no_events();

@@ -22,7 +22,7 @@ async fn gateway() -> (Gateway, SocketAddr, TempDir) {
         listen: any_port,
         data: data.path().to_owned(),
         media: config::Media {
-            listen: any_port,
+            listen: Some(any_port),
             ..default.media.clone()
         },
         switch: config::Switch::demo(),

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{answer, apt, own_bin};
+use super::{answer, own_bin};
 use crate::step::{About, Console};
-use crate::workspace::{cargo, root};
+use crate::workspace::{cargo, program, root};
 
 /// A program built from crates.io, in the version the project is built with.
 struct CargoTool {
@@ -38,8 +38,9 @@ const WASM_BINDGEN: CargoTool = CargoTool {
     programs: &["wasm-bindgen", "wasm-bindgen-test-runner"],
 };
 
-/// Debian's; the one Trunk.toml names.
-const WASM_OPT: &str = "version 108";
+/// The one Trunk.toml names. Debian's older one gives exported tables a wrong index, so that the
+/// app doesn't start.
+const WASM_OPT: u16 = 132;
 
 /// Who makes the wasm small.
 pub(crate) enum Optimiser {
@@ -62,14 +63,28 @@ impl fmt::Display for Optimiser {
 pub(crate) fn provide(console: &Console) -> Result<Optimiser> {
     TRUNK.provide(console)?;
     WASM_BINDGEN.provide(console)?;
-    let here = || answer("wasm-opt", &["--version"]).is_some_and(|said| said.ends_with(WASM_OPT));
-    if (!console.from_nothing && here())
-        || apt::install(console, "a small app", About(10), &["binaryen"]).is_ok()
-            && (console.plan || here())
-    {
-        return Ok(Optimiser::Here);
-    }
-    Ok(Optimiser::Fetched)
+    let here = !console.from_nothing && is_wasm_opt_here();
+    let had = here || answer("npm", &["--version"]).is_some() && install_wasm_opt(console);
+    Ok(if had {
+        Optimiser::Here
+    } else {
+        Optimiser::Fetched
+    })
+}
+
+fn is_wasm_opt_here() -> bool {
+    let version = format!("(version_{WASM_OPT})");
+    answer("wasm-opt", &["--version"]).is_some_and(|said| said.ends_with(&version))
+}
+
+fn install_wasm_opt(console: &Console) -> bool {
+    let mut install = program("npm");
+    install
+        .args(["install", "--global", "--no-audit", "--no-fund", "--prefix"])
+        .args(own_bin().parent())
+        .arg(format!("binaryen@{WASM_OPT}"));
+    let title = "Installing wasm-opt, for a small app";
+    console.run(title, About(10), &mut install).is_ok() && (console.plan || is_wasm_opt_here())
 }
 
 impl CargoTool {

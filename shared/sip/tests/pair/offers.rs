@@ -291,3 +291,19 @@ fn hanging_up_refuses_the_offer_that_waits() {
     assert_eq!(pair.ended(B, callee).by, EndedBy::Local);
     pair.finish();
 }
+
+#[test]
+fn only_the_ack_with_its_number_confirms_an_answer() {
+    let mut pair = Pair::scripted();
+    let (caller, invite) = scripted_call(&mut pair);
+    pair.deliver(A, &Message::Request(in_dialog(&invite, Method::Invite, 5)));
+    assert_eq!(pair.session_event(A, caller), offered("offer"));
+    pair.command(A, |a, now| a.answer_offer(now, caller, Body::sdp("answer")));
+    pair.deliver(A, &Message::Request(in_dialog(&invite, Method::Ack, 4)));
+    pair.run(MS(500));
+    pair.sent(&["A 200 INVITE", "A 200 INVITE"]);
+    pair.deliver(A, &Message::Request(in_dialog(&invite, Method::Ack, 5)));
+    pair.run(Duration::from_secs(10));
+    pair.sent(&[]);
+    scripted_end(pair, caller);
+}

@@ -8,8 +8,8 @@ test('a blocked microphone is named, with what to do', async ({ phones }) => {
   await phone.signIn(alice);
   await phone.expectLine('ready');
   const card = await phone.call(echo);
-  await expect(phone.page.getByText('The microphone is blocked')).toBeVisible();
-  await expect(card.view.filter({ has: phone.page.locator('[data-phase="active"]') })).toHaveCount(0);
+  await card.expectEnd('The microphone is blocked. Allow it');
+  await expect(phone.page.getByText('The microphone is blocked', { exact: true })).toBeVisible();
 });
 
 test('a missing microphone is named, with what to do', async ({ gateway, troubles }) => {

@@ -1,0 +1,99 @@
+//! What can be done with a call.
+
+use leptos::{either::EitherOf4, prelude::*};
+
+use super::{
+    desk::{card_id, focus_card, use_desk},
+    icons::{self, icon},
+};
+use crate::{
+    model::{Call, Phase},
+    state::use_phone,
+};
+
+/// The buttons of a card. An incoming call has them in its screen pop instead.
+#[component]
+pub fn CallActions(call: Memo<Call>) -> impl IntoView {
+    let phone = use_phone();
+    let stage = Memo::new(move |_| match call.with(|call| call.phase.clone()) {
+        Phase::Incoming => Stage::Waiting,
+        Phase::Calling | Phase::Ringing { .. } | Phase::Connecting => Stage::Opening,
+        Phase::Active { .. } => Stage::Talking,
+        Phase::Ended { .. } => Stage::Over,
+    });
+    let key = call.with_untracked(|call| call.key);
+    let hang_up = move || {
+        view! {
+            <button
+                class="action stop" aria-keyshortcuts="Escape"
+                on:click=move |_| { phone.hang_up(key); focus_card(key); }
+            >
+                {icon(icons::HANG_UP)} <span>"Hang up"</span>
+            </button>
+        }
+    };
+    move || match stage.get() {
+        Stage::Waiting => EitherOf4::A(()),
+        Stage::Opening => EitherOf4::B(view! { <div class="actions">{hang_up()}</div> }),
+        Stage::Talking => EitherOf4::C(view! {
+            <div class="actions"><TalkingActions call/> {hang_up()}</div>
+        }),
+        Stage::Over => EitherOf4::D(view! { <div class="actions"><AfterActions call/></div> }),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Opening,
+    Talking,
+    Over,
+}
+
+#[component]
+fn TalkingActions(call: Memo<Call>) -> impl IntoView {
+    let (phone, desk) = (use_phone(), use_desk());
+    let key = call.with_untracked(|call| call.key);
+    let muted = move || call.with(|call| call.muted);
+    let open = move || desk.open_keypad() == Some(key);
+    let turn = move |_| {
+        desk.keypad.update(|keypad| {
+            *keypad = if *keypad == Some(key) {
+                None
+            } else {
+                Some(key)
+            };
+        })
+    };
+    view! {
+        <button
+            class="action mute" aria-pressed=move || muted().to_string() aria-keyshortcuts="Control+M"
+            on:click=move |_| phone.set_muted(key, !call.with_untracked(|call| call.muted))
+        >
+            {move || icon(if muted() { icons::MICROPHONE_OFF } else { icons::MICROPHONE })}
+            <span>"Mute"</span>
+        </button>
+        <button
+            class="action" aria-expanded=move || open().to_string() aria-controls=card_id(key)
+            on:click=turn
+        >
+            {icon(icons::KEYPAD)} <span>"Keypad"</span>
+        </button>
+    }
+}
+
+#[component]
+fn AfterActions(call: Memo<Call>) -> impl IntoView {
+    let (phone, desk) = (use_phone(), use_desk());
+    let key = call.with_untracked(|call| call.key);
+    let again = move |_| {
+        desk.dial(&call.with_untracked(|call| call.peer.number.clone()));
+        phone.dismiss(key);
+    };
+    view! {
+        <button class="action" on:click=again>{icon(icons::CALL)} <span>"Call back"</span></button>
+        <button class="action" on:click=move |_| phone.dismiss(key)>
+            {icon(icons::CLOSE)} <span>"Dismiss"</span>
+        </button>
+    }
+}

@@ -1,0 +1,58 @@
+//! Where a call stands: words, timer, badges.
+
+use leptos::prelude::*;
+
+use super::{
+    icons::{self, icon},
+    words,
+};
+use crate::{
+    model::{Call, Phase},
+    state::use_phone,
+};
+
+/// The right side of a card's head.
+#[component]
+pub fn CallState(call: Memo<Call>) -> impl IntoView {
+    let phone = use_phone();
+    let words = Memo::new(move |_| call.with(|call| words::phase(&call.phase)));
+    let since = Memo::new(move |_| match call.with(|call| call.phase.clone()) {
+        Phase::Active { since, .. } => Some(since),
+        _ => None,
+    });
+    let interrupted = Memo::new(move |_| {
+        call.with(|call| {
+            matches!(
+                call.phase,
+                Phase::Active {
+                    interrupted: true,
+                    ..
+                }
+            )
+        })
+    });
+    let silent = move || call.with(|call| call.muted && super::desk::is_active(call));
+    let talked = move || match call.with(|call| call.phase.clone()) {
+        Phase::Ended {
+            seconds: Some(seconds),
+            ..
+        } => Some(words::duration(seconds)),
+        _ => None,
+    };
+    view! {
+        <div class="card-state">
+            {move || since.get().map(|since| view! {
+                <span class="timer" role="timer" aria-label="Talking time">
+                    {move || words::duration(words::talked(since, phone.clock.get()))}
+                </span>
+            })}
+            <Show when=move || since.get().is_none() || interrupted.get()>
+                <span class="phase">{words}</span>
+            </Show>
+            {move || talked().map(|time| view! { <span class="talked">{time}</span> })}
+            <Show when=silent>
+                <span class="badge muted">{icon(icons::MICROPHONE_OFF)} "Muted"</span>
+            </Show>
+        </div>
+    }
+}

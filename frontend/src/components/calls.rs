@@ -1,0 +1,54 @@
+//! The column of cards.
+
+use leptos::prelude::*;
+
+use super::{
+    call_card::CallCard,
+    desk::is_live,
+    icons::{self, icon},
+    people::use_demo,
+};
+use crate::{model::Call, state::use_phone};
+
+/// All calls: those that go on first, then the newest.
+#[component]
+pub fn Calls() -> impl IntoView {
+    let phone = use_phone();
+    let cards = move || {
+        let mut calls = phone.calls.get();
+        calls.sort_by_key(|call| (!is_live(call), std::cmp::Reverse(call.key)));
+        calls
+    };
+    let live = move || {
+        phone
+            .calls
+            .with(|calls| calls.iter().filter(|call| is_live(call)).count())
+    };
+    view! {
+        <section class="calls" aria-labelledby="calls-title">
+            <h2 id="calls-title">
+                "Calls"
+                {move || (live() > 0).then(|| view! { <span class="count">{live()}</span> })}
+            </h2>
+            <div class="cards">
+                <For each=cards key=|call: &Call| call.key children=|call| view! { <CallCard call/> }/>
+                <Show when=move || phone.calls.with(Vec::is_empty)><NoCalls/></Show>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn NoCalls() -> impl IntoView {
+    let demo = use_demo();
+    view! {
+        <div class="empty">
+            <span class="empty-sign" aria-hidden="true">{icon(icons::CALL)}</span>
+            <p><strong>"No calls yet"</strong></p>
+            <p>"Type a number and press Enter."</p>
+            <Show when=move || demo.get().is_some()>
+                <p>"Call 600 to hear yourself, or open a second tab as somebody else and call each other."</p>
+            </Show>
+        </div>
+    }
+}

@@ -1,0 +1,35 @@
+//! The bar across the top.
+
+use leptos::prelude::*;
+
+use super::{
+    account_menu::AccountMenu,
+    icons::{self, icon, logo},
+    status_light::StatusLight,
+    theme::ThemeButton,
+};
+use crate::state::use_phone;
+
+/// Logo, status light, and what concerns the whole page.
+#[component]
+pub fn Header() -> impl IntoView {
+    let phone = use_phone();
+    view! {
+        <header class="header">
+            <h1 class="brand">
+                {logo()} <span class="brand-name">"Sidetone"</span>
+                <span class="version">{env!("CARGO_PKG_VERSION")}</span>
+            </h1>
+            <StatusLight/>
+            <div class="header-tools">
+                <Show when=move || phone.installable.get()>
+                    <button class="button quiet install" on:click=move |_| phone.install()>
+                        {icon(icons::INSTALL)} "Install"
+                    </button>
+                </Show>
+                <ThemeButton/>
+                <AccountMenu/>
+            </div>
+        </header>
+    }
+}

@@ -1,0 +1,51 @@
+//! The dial pad of the page: dials when nothing goes on, else sends keys into the call.
+
+use leptos::prelude::*;
+
+use super::{
+    desk::use_desk,
+    dial_pad::DialPad,
+    icons::{self, icon},
+    words,
+};
+use crate::state::use_phone;
+
+/// The pad with its call and delete buttons. It gives way to the pad within a card.
+#[component]
+pub fn KeypadPanel() -> impl IntoView {
+    let (phone, desk) = (use_phone(), use_desk());
+    let hears = Memo::new(move |_| {
+        let key = desk.pad_call()?;
+        phone.calls.with(|calls| {
+            calls
+                .iter()
+                .find(|call| call.key == key)
+                .map(|call| words::called(&call.peer).to_owned())
+        })
+    });
+    let empty = move || desk.typed.with(String::is_empty);
+    view! {
+        <Show when=move || desk.open_keypad().is_none()>
+            <section class="keypad-panel" aria-label="Keypad">
+                {move || hears.get().map(|who| view! {
+                    <p class="keypad-hint">"Keys go to " <strong dir="auto">{who}</strong></p>
+                })}
+                <DialPad/>
+                <Show when=move || hears.with(Option::is_none)>
+                    <div class="keypad-foot">
+                        <button class="round go" aria-label="Call" on:click=move |_| desk.dial_typed()>
+                            {icon(icons::CALL)}
+                        </button>
+                        <button
+                            class="round plain" aria-label="Delete last digit" disabled=empty
+                            on:mousedown=|event| event.prevent_default()
+                            on:click=move |_| desk.typed.update(|typed| _ = typed.pop())
+                        >
+                            {icon(icons::BACKSPACE)}
+                        </button>
+                    </div>
+                </Show>
+            </section>
+        </Show>
+    }
+}

@@ -1,0 +1,79 @@
+//! Whom to call on a demonstration gateway.
+
+use leptos::prelude::*;
+use sidetone_api::DemoAccount;
+
+use super::{
+    avatar::Avatar,
+    desk::use_desk,
+    icons::{self, icon},
+};
+use crate::{model::Party, state::use_phone};
+
+/// Services of the embedded switch: number, name, what it does.
+const SERVICES: [(&str, &str, &str); 2] = [
+    ("600", "Echo", "Plays your voice back to you"),
+    ("601", "Announcement", "Speaks, then hangs up by itself"),
+];
+
+/// Asks the gateway whether it is a demonstration.
+pub fn provide_demo() {
+    let about = LocalResource::new(crate::server::about);
+    provide_context(Memo::new(move |_| {
+        about.get().flatten().and_then(|about| about.demo)
+    }));
+}
+
+/// The demonstration's accounts; `None` at a real gateway or until it is known.
+#[must_use]
+pub fn use_demo() -> Memo<Option<Vec<DemoAccount>>> {
+    expect_context()
+}
+
+/// The others of the demonstration and the services, one tap away.
+#[component]
+pub fn People() -> impl IntoView {
+    let (phone, desk, demo) = (use_phone(), use_desk(), use_demo());
+    let others = move || {
+        let me = phone.identity.get().map(|me| me.extension);
+        let mut accounts = demo.get().unwrap_or_default();
+        accounts.retain(|account| Some(&account.number) != me.as_ref());
+        accounts
+    };
+    let row = move |account: DemoAccount| {
+        let number = account.number.clone();
+        let peer = Party {
+            name: Some(account.name.clone()),
+            number: account.number.clone(),
+        };
+        view! {
+            <li><button class="row" on:click=move |_| desk.dial(&number)>
+                <Avatar peer=Signal::stored(peer)/>
+                <span class="row-name" dir="auto">{account.name}</span>
+                <span class="row-number">{account.number}</span>
+                {icon(icons::CALL)}
+            </button></li>
+        }
+    };
+    let service = move |(number, name, about): (&'static str, &'static str, &'static str)| {
+        view! {
+            <li><button class="row" on:click=move |_| desk.dial(number)>
+                <span class="avatar service" aria-hidden="true">{icon(icons::WAVE)}</span>
+                <span class="row-name">{name} <small>{about}</small></span>
+                <span class="row-number">{number}</span>
+                {icon(icons::CALL)}
+            </button></li>
+        }
+    };
+    view! {
+        <Show when=move || demo.get().is_some()>
+            <section class="people panel" aria-labelledby="people-title">
+                <h2 id="people-title">"Try these"</h2>
+                <ul>
+                    {SERVICES.map(service)}
+                    <For each=others key=|account| account.number.clone() children=row/>
+                </ul>
+            </section>
+        </Show>
+    }
+}

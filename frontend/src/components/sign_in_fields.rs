@@ -1,0 +1,81 @@
+//! The fields of the sign-in form, and what became of the last try.
+
+use leptos::prelude::*;
+
+use super::status_light::StatusLight;
+use crate::{model::Line, state::use_phone};
+
+/// Extension, password, and the two choices beside them.
+#[component]
+pub fn Fields(
+    extension: RwSignal<String>,
+    password: RwSignal<String>,
+    server: RwSignal<String>,
+    remember: RwSignal<bool>,
+) -> impl IntoView {
+    let shown = RwSignal::new(false);
+    view! {
+        <div class="field">
+            <label for="extension">"Extension"</label>
+            <input
+                id="extension" name="username" type="text" autocomplete="username" required
+                autocapitalize="off" spellcheck="false" bind:value=extension
+            />
+        </div>
+        <div class="field">
+            <label for="password">"Password"</label>
+            <div class="with-button">
+                <input
+                    id="password" name="password" autocomplete="current-password" required
+                    type=move || if shown.get() { "text" } else { "password" } bind:value=password
+                />
+                <button
+                    type="button" aria-pressed=move || shown.get().to_string() aria-controls="password"
+                    on:click=move |_| shown.update(|shown| *shown = !*shown)
+                >
+                    {move || if shown.get() { "Hide" } else { "Show" }}
+                    <span class="hidden">" password"</span>
+                </button>
+            </div>
+        </div>
+        <label class="check">
+            <input type="checkbox" bind:checked=remember/>
+            <span>"Keep me signed in on this device"</span>
+        </label>
+        <details class="advanced">
+            <summary>"Advanced"</summary>
+            <div class="field">
+                <label for="server">"Server"</label>
+                <input
+                    id="server" name="server" type="text" inputmode="url" autocapitalize="off"
+                    spellcheck="false" placeholder="wss://phone.example/sip"
+                    aria-describedby="server-hint" bind:value=server
+                />
+                <p class="hint" id="server-hint">"Leave it empty to use the server this page came from."</p>
+            </div>
+        </details>
+    }
+}
+
+/// What is missing, refused or out of reach.
+#[component]
+pub fn Outcome(missing: RwSignal<Option<&'static str>>) -> impl IntoView {
+    let phone = use_phone();
+    let line = move || match phone.line.get() {
+        Line::Refused { why } => Some(("Extension or password is wrong.", why)),
+        Line::Down { why, .. } => Some(("The server can't be reached.", why)),
+        _ => None,
+    };
+    let words = move || match missing.get() {
+        Some(missing) => Some((missing, String::new())),
+        None => line(),
+    };
+    view! {
+        <StatusLight/>
+        <div role="alert">
+            {move || words().map(|(what, why)| view! {
+                <p class="outcome"><strong>{what}</strong> " " {why}</p>
+            })}
+        </div>
+    }
+}

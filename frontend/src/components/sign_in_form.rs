@@ -1,0 +1,67 @@
+//! Extension, password, and what became of the last try.
+
+use leptos::{ev::SubmitEvent, html, prelude::*};
+
+use super::{
+    demo_accounts::DemoAccounts,
+    sign_in_fields::{Fields, Outcome},
+};
+use crate::{
+    model::Line,
+    state::{SignIn, use_phone},
+};
+
+/// The form of the sign-in page.
+#[component]
+pub fn SignInForm() -> impl IntoView {
+    let phone = use_phone();
+    let extension = RwSignal::new(String::new());
+    let password = RwSignal::new(String::new());
+    let server = RwSignal::new(String::new());
+    let remember = RwSignal::new(false);
+    let missing = RwSignal::new(None::<&'static str>);
+    let button = NodeRef::<html::Button>::new();
+    let connecting = move || phone.line.with(|line| *line == Line::Connecting);
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        let typed = |field: RwSignal<String>| field.get_untracked().trim().to_owned();
+        missing.set(
+            match (
+                typed(extension).is_empty(),
+                password.get_untracked().is_empty(),
+            ) {
+                (true, _) => Some("Type your extension, such as 101."),
+                (_, true) => Some("Type the password of your extension."),
+                _ => None,
+            },
+        );
+        if missing.get_untracked().is_none() && !untrack(connecting) {
+            phone.sign_in(SignIn {
+                extension: typed(extension),
+                password: password.get_untracked(),
+                server: Some(typed(server)).filter(|server| !server.is_empty()),
+                remember: remember.get_untracked(),
+            });
+        }
+    };
+    view! {
+        <form class="sign-in-form" on:submit=submit novalidate>
+            <Fields extension password server remember/>
+            <Outcome missing/>
+            <button
+                class="button wide" type="submit" node_ref=button
+                aria-disabled=move || connecting().to_string()
+            >
+                {move || if connecting() { "Connecting…" } else { "Sign in" }}
+            </button>
+        </form>
+        <DemoAccounts on_pick=move |account| {
+            extension.set(account.number);
+            password.set(account.password);
+            missing.set(None);
+            if let Some(button) = button.get_untracked() {
+                _ = button.focus();
+            }
+        }/>
+    }
+}

@@ -1,0 +1,30 @@
+//! The bar at the bottom of a narrow window.
+
+use leptos::prelude::*;
+
+use super::{
+    desk::{Tab, use_desk},
+    icons::{self, Drawing, icon},
+};
+
+/// Calls or keypad.
+#[component]
+pub fn TabBar() -> impl IntoView {
+    let desk = use_desk();
+    let one = move |tab: Tab, name: &'static str, drawing: Drawing| {
+        view! {
+            <button
+                class="tab" role="tab" aria-selected=move || (desk.tab.get() == tab).to_string()
+                on:click=move |_| desk.tab.set(tab)
+            >
+                {icon(drawing)} <span>{name}</span>
+            </button>
+        }
+    };
+    view! {
+        <div class="tab-bar" role="tablist" aria-label="Screens">
+            {one(Tab::Calls, "Calls", icons::CALL)}
+            {one(Tab::Keypad, "Keypad", icons::KEYPAD)}
+        </div>
+    }
+}

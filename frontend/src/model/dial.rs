@@ -41,7 +41,8 @@ impl Destination {
             return Self::from_uri(&format!("sip:{typed}"), typed).ok_or_else(unusable);
         }
         let number = without_separators(typed);
-        if number.is_empty() || number.contains(char::is_whitespace) {
+        let speaks = |c: char| c.is_alphanumeric() || matches!(c, '*' | '#');
+        if !number.contains(speaks) || number.contains(char::is_whitespace) {
             return Err(unusable());
         }
         let uri = Uri::Sip(SipUri::new(&escape_user(&number), domain.clone()));

@@ -63,7 +63,7 @@ pub fn key_samples(key: char, rate: u32) -> Option<Vec<f32>> {
     let column_of = |i: usize| [1209.0, 1336.0, 1477.0, 1633.0][i];
     let at = "123A456B789C*0#D".find(key.to_ascii_uppercase())?;
     let pair = [row_of(at / 4), column_of(at % 4)];
-    Some(Score::new(rate, 0.14).chord(0.0, 0.14, &pair, 0.12).samples)
+    Some(Score::new(rate, 0.18).chord(0.0, 0.18, &pair, 0.12).samples)
 }
 
 /// Two falling notes: a call is over.

@@ -32,12 +32,20 @@ pub fn CallCard(call: Call) -> impl IntoView {
     let peer = Memo::new(move |_| call.with(|call| call.peer.clone()));
     let token = move || call.with(|call| words::phase_token(&call.phase));
     let name = move || peer.with(|peer| format!("Call with {}", words::called(peer)));
-    let number =
-        move || peer.with(|peer| (words::called(peer) != peer.number).then(|| peer.number.clone()));
-    let direction = call.with_untracked(|call| match call.direction {
-        Direction::Outgoing => icon(icons::OUTGOING),
-        Direction::Incoming => icon(icons::INCOMING),
+    let (direction, way) = call.with_untracked(|call| match call.direction {
+        Direction::Outgoing => (icon(icons::OUTGOING), "Outgoing"),
+        Direction::Incoming => (icon(icons::INCOMING), "Incoming"),
     });
+    let number = move || {
+        peer.with(|peer| {
+            let is_title = words::called(peer) == peer.number;
+            if is_title {
+                way.to_owned()
+            } else {
+                peer.number.clone()
+            }
+        })
+    };
     let keypad = Memo::new(move |_| desk.open_keypad() == Some(key));
     view! {
         <article

@@ -13,7 +13,7 @@ use crate::{model::Party, state::use_phone};
 /// Services of the embedded switch: number, name, what it does.
 const SERVICES: [(&str, &str, &str); 2] = [
     ("600", "Echo", "Plays your voice back to you"),
-    ("601", "Announcement", "Speaks, then hangs up by itself"),
+    ("601", "Announcement", "Plays a chime, then hangs up"),
 ];
 
 /// Asks the gateway whether it is a demonstration.

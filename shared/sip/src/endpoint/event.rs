@@ -133,7 +133,8 @@ pub enum SessionEvent {
     },
     /// The ACK to our answer is here.
     Confirmed,
-    /// The peer makes a new offer: answer or refuse it.
+    /// The peer makes a new offer: answer or refuse it. Also brings the offer asked for by
+    /// [`crate::UserAgent::request_offer`].
     Offer {
         /// The offer; `None`: we are to make one.
         body: Option<Body>,
@@ -148,7 +149,8 @@ pub enum SessionEvent {
     },
     /// Our new offer was refused; the session stays as it was.
     OfferRefused {
-        /// Why; 408 if the flow was down for too long, 491 if the peer's offer came first.
+        /// Why; 408 if the flow was down for too long, 491 if the peer's offer came first, 487 if
+        /// it was withdrawn.
         status: Status,
     },
     /// An INFO came (and was answered with 200).

@@ -1,6 +1,7 @@
 //! The caller's side until the answer (RFC 3261 §13.2, §9.1).
 
 use super::confirmed::Confirmed;
+use super::offers::Offers;
 use super::{Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Invite;
@@ -74,6 +75,7 @@ impl Session {
             tasks: 1,
             acks: Vec::new(),
             answer: None,
+            offers: Offers::default(),
         }
     }
 
@@ -140,17 +142,16 @@ impl Session {
                 self.take_name(endpoint, &dialog);
                 let body = body::read(&response.headers, &response.body);
                 let ack = dialog.ack(number);
-                let mut confirmed = Confirmed::new(dialog);
                 if has_offer || body.is_none() {
                     self.acknowledge(endpoint, client, &to_tag, ack);
                 } else {
-                    confirmed.hold_ack(client, &to_tag, ack);
+                    self.offers.hold_ack(client, &to_tag, ack);
                 }
-                self.phase = Phase::Confirmed(Box::new(confirmed));
+                self.phase = Phase::Confirmed(Box::new(Confirmed { dialog }));
                 let response = Box::new(response);
                 self.tell(endpoint, SessionEvent::Accepted { response, body });
             }
-            Phase::Confirmed(confirmed) if confirmed.holds_ack(&to_tag) => {}
+            Phase::Confirmed(_) if self.offers.holds_ack(&to_tag) => {}
             // RFC 3261 §13.2.2.4: another fork answered, too, or the answer crossed our CANCEL.
             Phase::Confirmed(_) | Phase::Over(_) | Phase::Ringing(_) => {
                 let ack = dialog.ack(number);
@@ -203,6 +204,17 @@ impl Session {
             return;
         }
         calling.is_cancelled = true;
+        let (client, headers) = (calling.client, headers.clone());
+        self.transmit_cancel(endpoint, client, headers);
+    }
+
+    /// Sends a CANCEL for an INVITE of ours, unless that has its final response.
+    pub(super) fn transmit_cancel(
+        &mut self,
+        endpoint: &mut Endpoint,
+        invite: ClientId,
+        headers: Vec<RawHeader>,
+    ) {
         let task = Task {
             owner: Owner::Session(self.id, Purpose::Cancel),
             answered: 0,
@@ -210,7 +222,7 @@ impl Session {
         let now = endpoint.now;
         if endpoint
             .transactions
-            .cancel(now, calling.client, headers.clone(), task)
+            .cancel(now, invite, headers, task)
             .is_some()
         {
             self.tasks += 1;
@@ -221,12 +233,15 @@ impl Session {
 
     /// RFC 3261 §9.1: a cancelled INVITE that is not answered within 64·T1 is given up.
     pub(super) fn on_cancel_deadline(&mut self, endpoint: &mut Endpoint) {
-        if let Phase::Over(Over {
-            cancelling: Some((calling, _)),
-            ..
-        }) = &self.phase
-        {
-            endpoint.transactions.abandon(calling.client);
+        match &self.phase {
+            Phase::Over(over) => {
+                let calling = over.cancelling.as_ref().map(|(calling, _)| calling.client);
+                for client in calling.into_iter().chain(over.unanswered) {
+                    endpoint.transactions.abandon(client);
+                }
+            }
+            Phase::Confirmed(_) => self.on_offer_cancel_deadline(endpoint),
+            Phase::Calling(_) | Phase::Ringing(_) => {}
         }
     }
 }

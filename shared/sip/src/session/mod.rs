@@ -3,11 +3,13 @@
 mod answer;
 mod calling;
 mod confirmed;
+mod offers;
 mod ringing;
 
 use answer::Unacknowledged;
 use calling::Calling;
 use confirmed::Confirmed;
+use offers::Offers;
 use ringing::Ringing;
 
 use crate::dialog::{Dialog, DialogId};
@@ -58,6 +60,7 @@ pub(crate) struct Session {
     acks: Vec<Acknowledgement>,
     /// Our 2xx that waits for its ACK.
     answer: Option<Unacknowledged>,
+    offers: Offers,
 }
 
 #[derive(Debug)]
@@ -78,6 +81,8 @@ struct Over {
     farewell: Option<Box<(Dialog, Vec<RawHeader>)>>,
     /// The dialog, for the ACK to a 2xx that comes late.
     dialog: Option<Box<Dialog>>,
+    /// A re-INVITE that the peer should refuse now; if it does not, it is given up.
+    unanswered: Option<ClientId>,
 }
 
 #[derive(Debug)]
@@ -198,8 +203,8 @@ impl Session {
         let client = self.send(endpoint, request, purpose, answered);
         match &mut self.phase {
             Phase::Calling(calling) => calling.client = client,
-            Phase::Confirmed(confirmed) if purpose == Purpose::Reinvite => {
-                confirmed.resent(client);
+            Phase::Confirmed(_) if purpose == Purpose::Reinvite => {
+                self.offers.resent(client);
             }
             _ => {}
         }
@@ -369,7 +374,12 @@ impl Session {
         self.send(endpoint, bye, Purpose::Bye, 0);
     }
 
-    fn over(&mut self, endpoint: &mut Endpoint, over: Over) -> Phase {
+    fn over(&mut self, endpoint: &mut Endpoint, mut over: Over) -> Phase {
+        over.unanswered = self.offers.abandon();
+        if over.unanswered.is_some() {
+            let patience = endpoint.config.timers.patience();
+            self.start_alarm(endpoint, SessionAlarm::CancelDeadline, patience);
+        }
         for alarm in [SessionAlarm::Provisional, SessionAlarm::OfferRetry] {
             self.stop_alarm(endpoint, alarm);
         }

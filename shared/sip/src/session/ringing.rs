@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::confirmed::Confirmed;
+use super::offers::Offers;
 use super::{Command, Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
@@ -64,6 +65,7 @@ impl Session {
             tasks: 0,
             acks: Vec::new(),
             answer: None,
+            offers: Offers::default(),
         };
         session.take_name(endpoint, &dialog);
         session.tell(endpoint, SessionEvent::Incoming { flow, request });
@@ -114,7 +116,8 @@ impl Session {
         self.stop_alarm(endpoint, SessionAlarm::Provisional);
         let (server, response) = (ringing.server, ringing.response(Status::OK));
         let makes_offer = ringing.invite.body.is_empty();
-        let confirmed = Confirmed::new(ringing.dialog.clone());
+        let dialog = ringing.dialog.clone();
+        let confirmed = Confirmed { dialog };
         self.phase = Phase::Confirmed(Box::new(confirmed));
         self.send_answer(endpoint, server, response, answer, makes_offer, true);
         Ok(())
@@ -180,7 +183,7 @@ impl Session {
                 self.refuse(endpoint, Status::REQUEST_TERMINATED, Vec::new());
                 self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteCancel, cancel));
             }
-            Phase::Confirmed(_) => self.withdraw_offer(endpoint),
+            Phase::Confirmed(_) => self.on_offer_withdrawn(endpoint),
             Phase::Calling(_) | Phase::Over(_) => {}
         }
     }

@@ -163,7 +163,31 @@ impl UserAgent {
     /// [`CommandError::WrongState`] unless confirmed and no other offer is under way.
     pub fn offer(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
         self.command(now, session, |session, endpoint| {
-            session.offer(endpoint, body)
+            session.offer(endpoint, Some(body))
+        })
+    }
+
+    /// Asks the peer of a confirmed session for a new offer (a re-INVITE without one, RFC 3261
+    /// §14.1). [`SessionEvent::Offer`] brings it, and the ACK waits for
+    /// [`UserAgent::answer_offer`]; [`SessionEvent::OfferRefused`] if the peer has none to make.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless confirmed and no offer is under way.
+    pub fn request_offer(&mut self, now: Moment, session: SessionId) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.offer(endpoint, None)
+        })
+    }
+
+    /// Takes the offer of [`UserAgent::offer`] back, by CANCEL if it is on its way (RFC 3261
+    /// §9.1). It still ends by an event: [`SessionEvent::OfferRefused`] with 487, or
+    /// [`SessionEvent::OfferAnswered`] if the answer came first.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] if none is under way.
+    pub fn withdraw_offer(&mut self, now: Moment, session: SessionId) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.withdraw_offer(endpoint)
         })
     }
 
@@ -178,10 +202,11 @@ impl UserAgent {
         })
     }
 
-    /// Refuses [`SessionEvent::Offer`]; the session stays as it was.
+    /// Refuses [`SessionEvent::Offer`]; the session stays as it was. The offer of a 2xx can't be
+    /// refused (RFC 3261 §13.2.2.4): answer it, then end the session.
     ///
     /// # Errors
-    /// [`CommandError::WrongState`] if there is none, and for a status below 300.
+    /// [`CommandError::WrongState`] if there is none to refuse, and for a status below 300.
     pub fn reject_offer(&mut self, now: Moment, session: SessionId, status: Status) -> Command {
         self.command(now, session, |session, endpoint| {
             session.reject_offer(endpoint, status)

@@ -11,4 +11,5 @@ mod loss;
 mod offers;
 mod registrar;
 mod registration;
+mod reoffers;
 mod strangers;

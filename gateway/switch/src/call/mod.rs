@@ -38,6 +38,8 @@ pub(crate) enum LegEvent {
     Accepted { body: Option<Body> },
     /// It makes a new offer; none: it asks for one.
     Offer { body: Option<Body> },
+    /// It took its new offer back.
+    OfferWithdrawn,
     /// It answered the new offer of the other leg.
     OfferAnswered { body: Option<Body> },
     /// It refused the new offer of the other leg.
@@ -66,6 +68,8 @@ pub(crate) enum Action {
     End { leg: Leg, reason: Option<Reason> },
     /// Make this offer on a leg.
     Offer { leg: Leg, body: Body },
+    /// Take back the offer that was made on a leg.
+    WithdrawOffer { leg: Leg },
     /// Answer the offer that came on a leg.
     AnswerOffer { leg: Leg, body: Body },
     /// Refuse the offer that came on a leg.
@@ -238,6 +242,7 @@ impl Call {
         };
         match event {
             LegEvent::Offer { body: Some(body) } => vec![Action::Offer { leg: other, body }],
+            LegEvent::OfferWithdrawn => vec![Action::WithdrawOffer { leg: other }],
             LegEvent::OfferAnswered { body: Some(body) } => {
                 vec![Action::AnswerOffer { leg: other, body }]
             }

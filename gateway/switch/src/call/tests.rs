@@ -260,6 +260,10 @@ fn offers_and_their_answers_pass_both_ways() {
         assert_eq!(call.handle(to, LegEvent::OfferRefused { status }), refused);
         let refused = [Action::RejectOffer { leg: from, status }];
         assert_eq!(call.handle(from, LegEvent::Offer { body: None }), refused);
+        assert_eq!(
+            call.handle(from, LegEvent::OfferWithdrawn),
+            [Action::WithdrawOffer { leg: to }]
+        );
         let key = LegEvent::Info {
             body: Some(sdp("Signal=5")),
         };

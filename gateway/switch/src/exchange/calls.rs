@@ -49,8 +49,7 @@ impl Exchange {
                 self.legs.remove(&session);
                 leg_end(ended)
             }
-            // The other leg answers the offer all the same, and nobody waits for that.
-            SessionEvent::OfferWithdrawn => return,
+            SessionEvent::OfferWithdrawn => LegEvent::OfferWithdrawn,
             SessionEvent::Incoming { .. } | SessionEvent::Confirmed => return,
         };
         self.with_call(now, call, |call| call.handle(leg, event));
@@ -139,6 +138,7 @@ impl Exchange {
             Action::Reject { status, headers } => ua.reject(now, session, status, headers),
             Action::End { reason, .. } => ua.end(now, session, reason),
             Action::Offer { body, .. } => ua.offer(now, session, body),
+            Action::WithdrawOffer { .. } => ua.withdraw_offer(now, session),
             Action::AnswerOffer { body, .. } => ua.answer_offer(now, session, body),
             Action::RejectOffer { status, .. } => ua.reject_offer(now, session, status),
             Action::Info { body, .. } => ua.info(now, session, body),
@@ -195,6 +195,7 @@ impl Action {
             Self::Progress { .. } | Self::Accept { .. } | Self::Reject { .. } => Leg::Caller,
             Self::End { leg, .. }
             | Self::Offer { leg, .. }
+            | Self::WithdrawOffer { leg }
             | Self::AnswerOffer { leg, .. }
             | Self::RejectOffer { leg, .. }
             | Self::Info { leg, .. } => *leg,

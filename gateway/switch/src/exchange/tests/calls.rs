@@ -317,6 +317,31 @@ fn holds_and_keys_pass_both_ways() {
 }
 
 #[test]
+fn an_offer_that_is_taken_back_is_taken_back_on_the_other_leg() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    let [out, into] = bench.talk(alice, bob, "102");
+    offer(&mut bench, alice, out, "video");
+    assert_eq!(bench.heard(bob), ["offer video"]);
+    bench.advance(Duration::from_millis(300));
+    bench
+        .command(alice, |ua, now| ua.withdraw_offer(now, out))
+        .unwrap();
+    assert_eq!(bench.heard(bob), ["offer withdrawn"]);
+    assert_eq!(bench.heard(alice), ["offer refused 487"]);
+    offer(&mut bench, bob, into, "hold");
+    assert_eq!(bench.heard(alice), ["offer hold"]);
+    bench
+        .command(alice, |ua, now| ua.answer_offer(now, out, audio("held")))
+        .unwrap();
+    assert_eq!(bench.heard(bob), ["offer answered held"]);
+    bench.hang_up(alice, out);
+    bench.heard(alice);
+    bench.heard(bob);
+    leave(&mut bench);
+}
+
+#[test]
 fn an_extension_has_so_many_calls_at_once() {
     let mut bench = Bench::with(|config| config.calls_per_extension = 1);
     let (alice, bob, carol) = (bench.phone("101"), bench.phone("102"), bench.phone("103"));

@@ -7,7 +7,7 @@ import { Gateway } from '../support/gateway.ts';
 import { Phone, alice, bob, carol, type Person } from '../support/phone.ts';
 import { installStopwatch, type Times } from './stopwatch.ts';
 
-const ROUNDS = 20;
+const ROUNDS = Number(process.env.ROUNDS ?? 20);
 const STEPS = {
   registered: 'cold page load to registered',
   invite: 'call command to INVITE on the socket',
@@ -61,8 +61,9 @@ async function race(contestant: Contestant): Promise<void> {
 
 /** The page's times, once it has come this far. */
 async function reached(page: Page, step: Step): Promise<Times> {
-  await page.waitForFunction((step) => window.times[step] !== undefined, step, { timeout: 15_000 });
-  return page.evaluate(() => window.times);
+  const times = () => page.evaluate(() => window.times);
+  await expect.poll(times, { message: `${step} at ${page.url()}`, timeout: 15_000 }).toHaveProperty(step);
+  return times();
 }
 
 async function newPage(browser: Browser): Promise<Page> {

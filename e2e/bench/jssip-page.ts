@@ -24,6 +24,8 @@ call.onclick = () => {
   });
 };
 hangUp.onclick = () => agent.terminateSessions();
+// JsSIP refuses calls that nobody listens for; these ring and are not answered.
+agent.on('newRTCSession', () => {});
 agent.on('registered', () => (document.title = 'Ready'));
 agent.start();
 

@@ -46,12 +46,13 @@ export function installStopwatch(): void {
     },
   });
 
-  const listen = () => {
-    if (peers.some((peer) => peer.getReceivers().some((receiver) => receiver.getSynchronizationSources().length > 0))) {
-      note('sound');
-    } else {
-      setTimeout(listen);
-    }
+  const sounds = (peer: RTCPeerConnection) =>
+    peer.getReceivers().some((receiver) => receiver.getSynchronizationSources().length > 0);
+
+  /** A peer of the call before may still sound; one made ahead for this call is silent yet. */
+  const listen = (before: Set<RTCPeerConnection>) => {
+    if (peers.some((peer) => !before.has(peer) && sounds(peer))) note('sound');
+    else setTimeout(listen, 0, before);
   };
 
   const onClick = (event: Event) => {
@@ -59,9 +60,8 @@ export function installStopwatch(): void {
     if (button?.textContent?.trim() !== 'Call') return;
     const { registered } = window.times;
     window.times = { registered };
-    peers.length = 0;
     note('call');
-    listen();
+    listen(new Set(peers.filter(sounds)));
   };
   window.addEventListener('click', onClick, { capture: true });
 }

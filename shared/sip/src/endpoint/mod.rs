@@ -22,13 +22,14 @@ use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Te
 const SUPPORTED: &[&str] = &[];
 
 /// Methods within sessions, which the agent always knows.
-const SESSION_METHODS: [Method; 6] = [
+const SESSION_METHODS: [Method; 7] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
     Method::Bye,
     Method::Options,
     Method::Info,
+    Method::Update,
 ];
 
 /// Whose request a client transaction carries.
@@ -45,6 +46,8 @@ pub(crate) enum Purpose {
     Invite,
     Cancel,
     Reinvite,
+    /// An offer (RFC 3311).
+    Update,
     Bye,
     Info,
     /// Does the peer still know this dialog?
@@ -82,15 +85,18 @@ pub(crate) enum SessionAlarm {
     CancelDeadline,
     /// Make the offer again after 491 (RFC 3261 §14.1).
     OfferRetry,
+    /// The peer's UPDATE was not answered in time.
+    OfferExpiry,
 }
 
 impl SessionAlarm {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Provisional,
         Self::Answer,
         Self::AnswerDeadline,
         Self::CancelDeadline,
         Self::OfferRetry,
+        Self::OfferExpiry,
     ];
 }
 

@@ -55,6 +55,13 @@ impl Session {
         self.answer.as_ref().is_some_and(|answer| answer.sets_up)
     }
 
+    /// Whether our 2xx made an offer, which only its ACK answers.
+    pub(super) fn awaits_answer_in_ack(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| answer.makes_offer)
+    }
+
     pub(super) fn repeat_answer(&mut self, endpoint: &mut Endpoint) {
         let Some(answer) = &mut self.answer else {
             return;

@@ -76,6 +76,7 @@ impl Session {
             acks: Vec::new(),
             answer: None,
             offers: Offers::default(),
+            peer_updates: false,
         }
     }
 
@@ -139,6 +140,7 @@ impl Session {
         match &self.phase {
             Phase::Calling(calling) => {
                 let has_offer = calling.has_offer;
+                self.note_abilities(&response.headers);
                 self.take_name(endpoint, &dialog);
                 let body = body::read(&response.headers, &response.body);
                 let ack = dialog.ack(number);

@@ -16,7 +16,7 @@ use crate::dialog::{Dialog, DialogId};
 use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId};
 use crate::endpoint::identity::Verdict;
 use crate::endpoint::{Alarm, Endpoint, Owner, Purpose, SessionAlarm, Task, is_challenge};
-use crate::message::{HeaderName, RawHeader, Reason, RetryAfter};
+use crate::message::{Allow, HeaderName, Headers, RawHeader, Reason, RetryAfter};
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
 use crate::{Address, CommandError, Method, Request, Response, Status, Text};
 
@@ -61,6 +61,8 @@ pub(crate) struct Session {
     /// Our 2xx that waits for its ACK.
     answer: Option<Unacknowledged>,
     offers: Offers,
+    /// The peer's Allow has UPDATE.
+    peer_updates: bool,
 }
 
 #[derive(Debug)]
@@ -171,7 +173,9 @@ impl Session {
         }
         match purpose {
             Purpose::Invite => self.on_invite_response(endpoint, client, response),
-            Purpose::Reinvite => self.on_reinvite_response(endpoint, client, response),
+            Purpose::Reinvite | Purpose::Update => {
+                self.on_offer_response(endpoint, client, response);
+            }
             Purpose::Info => self.on_request_response(endpoint, response),
             Purpose::Probe => {
                 self.is_probing = response.status.is_provisional();
@@ -203,7 +207,7 @@ impl Session {
         let client = self.send(endpoint, request, purpose, answered);
         match &mut self.phase {
             Phase::Calling(calling) => calling.client = client,
-            Phase::Confirmed(_) if purpose == Purpose::Reinvite => {
+            Phase::Confirmed(_) if matches!(purpose, Purpose::Reinvite | Purpose::Update) => {
                 self.offers.resent(client);
             }
             _ => {}
@@ -218,7 +222,7 @@ impl Session {
     ) {
         match purpose {
             Purpose::Invite => self.on_invite_unanswered(endpoint, why),
-            Purpose::Reinvite => self.on_reinvite_unanswered(endpoint),
+            Purpose::Reinvite | Purpose::Update => self.on_offer_unanswered(endpoint),
             Purpose::Info => self.on_request_unanswered(endpoint),
             Purpose::Probe => {
                 self.is_probing = false;
@@ -278,6 +282,7 @@ impl Session {
             SessionAlarm::AnswerDeadline => self.on_no_ack(endpoint),
             SessionAlarm::CancelDeadline => self.on_cancel_deadline(endpoint),
             SessionAlarm::OfferRetry => self.retry_offer(endpoint),
+            SessionAlarm::OfferExpiry => self.on_offer_expired(endpoint),
         }
     }
 
@@ -296,6 +301,30 @@ impl Session {
     }
 
     // Shared
+
+    fn alive(&self) -> Command {
+        match self.phase {
+            Phase::Over(_) => Err(CommandError::Gone),
+            _ => Ok(()),
+        }
+    }
+
+    /// The dialog, also of a session that is over.
+    fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Ringing(ringing) => Some(&mut ringing.dialog),
+            Phase::Confirmed(confirmed) => Some(&mut confirmed.dialog),
+            Phase::Over(over) => over.dialog.as_deref_mut(),
+            Phase::Calling(_) => None,
+        }
+    }
+
+    /// What the peer says it can.
+    fn note_abilities(&mut self, headers: &Headers) {
+        if let Ok(Some(allow)) = headers.typed::<Allow>() {
+            self.peer_updates = allow.0.iter().any(|method| *method == *"UPDATE");
+        }
+    }
 
     fn send(
         &mut self,

@@ -1,13 +1,20 @@
-//! Offers and answers within a session (RFC 3264 §4, RFC 3261 §14).
+//! Offers and answers within a session (RFC 3264 §4, RFC 3261 §14, RFC 3311).
 
 use std::time::Duration;
 
-use super::{Command, Over, Phase, Session};
+use super::{Command, Phase, Session};
 use crate::endpoint::config::Body;
 use crate::endpoint::event::SessionEvent;
 use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Task, body, contact};
+use crate::message::RetryAfter;
 use crate::transaction::{ClientId, ServerId};
 use crate::{CommandError, Method, Request, Response, Status, Text};
+
+/// How often an offer is made again before its refusal is told.
+const MOST_TRIES: u8 = 10;
+
+/// The longest Retry-After that an offer waits for.
+const LONGEST_WAIT: Duration = Duration::from_secs(32);
 
 /// What is being negotiated. At most one of the three is there, except that an offer of ours can
 /// wait for its turn.
@@ -27,7 +34,7 @@ use crate::{CommandError, Method, Request, Response, Status, Text};
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     local: LocalOffer,
-    /// The peer's re-INVITE that waits for the user.
+    /// The peer's re-INVITE or UPDATE that waits for the user.
     remote: Option<(ServerId, Request)>,
     /// The ACK that waits for our answer to the offer in a 2xx.
     held_ack: Option<HeldAck>,
@@ -38,17 +45,25 @@ pub(super) struct Offers {
 enum LocalOffer {
     #[default]
     None,
-    /// In a re-INVITE that is not answered yet.
+    /// In a request that is not answered yet.
     Pending(Pending),
-    /// To be made again after 491.
-    Postponed(Option<Body>),
+    /// To be made again after 491, or after a Retry-After.
+    Postponed(Draft),
 }
 
-/// A re-INVITE of ours; without a body it asks for an offer.
+/// A re-INVITE or UPDATE of ours; without a body it asks for an offer.
+#[derive(Clone, Debug)]
+struct Draft {
+    method: Method,
+    body: Option<Body>,
+    /// How often it was sent.
+    tries: u8,
+}
+
 #[derive(Debug)]
 struct Pending {
     client: ClientId,
-    body: Option<Body>,
+    draft: Draft,
     /// A provisional response came: now it can be cancelled (RFC 3261 §9.1).
     is_provisional: bool,
     is_withdrawn: bool,
@@ -99,6 +114,30 @@ impl Offers {
     }
 }
 
+impl Draft {
+    const fn new(method: Method, body: Option<Body>) -> Self {
+        Self {
+            method,
+            body,
+            tries: 0,
+        }
+    }
+
+    fn purpose(&self) -> Purpose {
+        if self.method == Method::Update {
+            Purpose::Update
+        } else {
+            Purpose::Reinvite
+        }
+    }
+}
+
+impl Pending {
+    const fn is_worth_retrying(&self) -> bool {
+        !self.is_withdrawn && self.draft.tries < MOST_TRIES
+    }
+}
+
 impl Session {
     // Our offers
 
@@ -109,24 +148,35 @@ impl Session {
         if !self.offers.is_quiet() || self.answer.is_some() {
             return Err(CommandError::WrongState);
         }
-        self.send_offer(endpoint, body);
+        self.send_offer(endpoint, Draft::new(Method::Invite, body));
         Ok(())
     }
 
-    fn send_offer(&mut self, endpoint: &mut Endpoint, offer: Option<Body>) {
-        let Phase::Confirmed(confirmed) = &mut self.phase else {
+    /// An offer that the peer answers at once, without asking its user (RFC 3311 §5.1).
+    pub(crate) fn update(&mut self, endpoint: &mut Endpoint, body: Body) -> Command {
+        self.confirmed()?;
+        if !self.offers.is_quiet() || self.awaits_answer_in_ack() || !self.peer_updates {
+            return Err(CommandError::WrongState);
+        }
+        self.send_offer(endpoint, Draft::new(Method::Update, Some(body)));
+        Ok(())
+    }
+
+    fn send_offer(&mut self, endpoint: &mut Endpoint, mut draft: Draft) {
+        let Some(dialog) = self.dialog_mut() else {
             return;
         };
-        let mut request = confirmed.dialog.request(Method::Invite);
+        let mut request = dialog.request(draft.method.clone());
         contact(&mut request.headers, &self.contact);
         endpoint.list_methods(&mut request.headers);
-        if let Some(offer) = offer.clone() {
+        if let Some(offer) = draft.body.clone() {
             body::write(&mut request.headers, &mut request.body, offer);
         }
-        let client = self.send(endpoint, request, Purpose::Reinvite, 0);
+        draft.tries += 1;
+        let client = self.send(endpoint, request, draft.purpose(), 0);
         self.offers.local = LocalOffer::Pending(Pending {
             client,
-            body: offer,
+            draft,
             is_provisional: false,
             is_withdrawn: false,
             is_cancelled: false,
@@ -135,14 +185,14 @@ impl Session {
 
     pub(super) fn retry_offer(&mut self, endpoint: &mut Endpoint) {
         match std::mem::take(&mut self.offers.local) {
-            LocalOffer::Postponed(body) => self.send_offer(endpoint, body),
+            LocalOffer::Postponed(draft) => self.send_offer(endpoint, draft),
             other => self.offers.local = other,
         }
     }
 
     /// Takes our offer back: by CANCEL if it is on its way (RFC 3261 §9.1).
     pub(crate) fn withdraw_offer(&mut self, endpoint: &mut Endpoint) -> Command {
-        self.confirmed()?;
+        self.alive()?;
         match &mut self.offers.local {
             LocalOffer::None => return Err(CommandError::WrongState),
             LocalOffer::Postponed(_) => {
@@ -162,7 +212,8 @@ impl Session {
         let LocalOffer::Pending(pending) = &mut self.offers.local else {
             return;
         };
-        if !pending.is_withdrawn || !pending.is_provisional || pending.is_cancelled {
+        let can_cancel = pending.is_provisional && pending.draft.method == Method::Invite;
+        if !pending.is_withdrawn || !can_cancel || pending.is_cancelled {
             return;
         }
         pending.is_cancelled = true;
@@ -182,7 +233,7 @@ impl Session {
         self.tell(endpoint, SessionEvent::OfferRefused { status });
     }
 
-    pub(super) fn on_reinvite_response(
+    pub(super) fn on_offer_response(
         &mut self,
         endpoint: &mut Endpoint,
         client: ClientId,
@@ -199,28 +250,38 @@ impl Session {
             self.on_offer_accepted(endpoint, client, &response);
             return;
         }
-        if !matches!(self.phase, Phase::Confirmed(_)) {
+        if let Phase::Over(_) = self.phase {
             return;
         }
         self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
         let offer = std::mem::take(&mut self.offers.local);
-        match (response.status, offer) {
-            (Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT, _) => {
-                self.on_dialog_lost(endpoint, response);
+        let status = response.status;
+        if let Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT = status {
+            self.on_dialog_lost(endpoint, response);
+            return;
+        }
+        self.note_abilities(&response.headers);
+        match (self.offer_wait(endpoint, &response), offer) {
+            (Some(wait), LocalOffer::Pending(pending)) if pending.is_worth_retrying() => {
+                self.offers.local = LocalOffer::Postponed(pending.draft);
+                self.start_alarm(endpoint, SessionAlarm::OfferRetry, wait);
             }
-            (
-                Status::REQUEST_PENDING,
-                LocalOffer::Pending(Pending {
-                    body,
-                    is_withdrawn: false,
-                    ..
-                }),
-            ) => {
-                self.offers.local = LocalOffer::Postponed(body);
-                let after = self.glare_wait(endpoint);
-                self.start_alarm(endpoint, SessionAlarm::OfferRetry, after);
+            _ => self.tell_offer_refused(endpoint, status),
+        }
+    }
+
+    /// How long to wait before a refused offer may be made again.
+    fn offer_wait(&self, endpoint: &mut Endpoint, response: &Response) -> Option<Duration> {
+        match response.status {
+            Status::REQUEST_PENDING => Some(self.glare_wait(endpoint)),
+            // RFC 3261 §14.2: it is still busy with another offer.
+            Status::SERVER_INTERNAL_ERROR => {
+                let retry = response.headers.typed::<RetryAfter>().ok().flatten();
+                retry
+                    .map(|retry| retry.0)
+                    .filter(|wait| *wait <= LONGEST_WAIT)
             }
-            (status, _) => self.tell_offer_refused(endpoint, status),
+            _ => None,
         }
     }
 
@@ -246,34 +307,36 @@ impl Session {
             return;
         }
         self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
-        let number = response.headers.cseq.number;
-        match &mut self.phase {
-            Phase::Confirmed(confirmed) => {
-                confirmed.dialog.refresh_target(&response.headers);
-                let ack = confirmed.dialog.ack(number);
-                let body = body::read(&response.headers, &response.body);
-                let offer = std::mem::take(&mut self.offers.local);
-                let asked = matches!(offer, LocalOffer::Pending(Pending { body: None, .. }));
-                if asked && body.is_some() {
-                    self.offers.hold_ack(client, &to_tag, ack);
-                    self.tell(endpoint, SessionEvent::Offer { body });
-                } else {
-                    self.acknowledge(endpoint, client, &to_tag, ack);
-                    self.tell(endpoint, SessionEvent::OfferAnswered { body });
-                }
-            }
-            Phase::Over(Over {
-                dialog: Some(dialog),
-                ..
-            }) => {
-                let ack = dialog.ack(number);
+        let is_invite = response.headers.cseq.method == Method::Invite;
+        let ack = self.dialog_mut().map(|dialog| {
+            dialog.refresh_target(&response.headers);
+            dialog.ack(response.headers.cseq.number)
+        });
+        let Some(ack) = ack else {
+            return;
+        };
+        if let Phase::Over(_) = self.phase {
+            if is_invite {
                 self.acknowledge(endpoint, client, &to_tag, ack);
             }
-            _ => {}
+            return;
         }
+        self.note_abilities(&response.headers);
+        let body = body::read(&response.headers, &response.body);
+        let offer = std::mem::take(&mut self.offers.local);
+        let asked = matches!(&offer, LocalOffer::Pending(pending) if pending.draft.body.is_none());
+        if asked && body.is_some() {
+            self.offers.hold_ack(client, &to_tag, ack);
+            self.tell(endpoint, SessionEvent::Offer { body });
+            return;
+        }
+        if is_invite {
+            self.acknowledge(endpoint, client, &to_tag, ack);
+        }
+        self.tell(endpoint, SessionEvent::OfferAnswered { body });
     }
 
-    pub(super) fn on_reinvite_unanswered(&mut self, endpoint: &mut Endpoint) {
+    pub(super) fn on_offer_unanswered(&mut self, endpoint: &mut Endpoint) {
         self.on_request_unanswered(endpoint);
         if let Phase::Confirmed(_) = self.phase {
             self.offers.local = LocalOffer::None;
@@ -301,37 +364,108 @@ impl Session {
         if endpoint.refuse_unsupported(server, &request, true) {
             return;
         }
-        // The peer's turn came first: an offer of ours that waits for its own turn is outdated.
-        let ours = std::mem::take(&mut self.offers.local);
-        let body = body::read(&request.headers, &request.body);
-        self.offers.remote = Some((server, request));
         let task = Task {
             owner: Owner::Session(self.id, Purpose::Reinvite),
             answered: 0,
         };
         endpoint.transactions.note(server, task);
-        if let LocalOffer::Postponed(_) = ours {
+        self.take_offer(endpoint, server, request);
+    }
+
+    /// RFC 3311 §5.2.
+    pub(super) fn on_update(
+        &mut self,
+        endpoint: &mut Endpoint,
+        server: ServerId,
+        request: Request,
+    ) {
+        let offers = &self.offers;
+        let is_offer = !request.body.is_empty();
+        let of_update = |(_, offer): &(_, Request)| offer.method == Method::Update;
+        let is_busy = is_offer && (offers.remote.is_some() || offers.held_ack.is_some());
+        if is_busy || offers.remote.as_ref().is_some_and(of_update) {
+            endpoint.respond_retry_later(server, &request);
+            return;
+        }
+        let has_own = matches!(offers.local, LocalOffer::Pending(_)) || self.awaits_answer_in_ack();
+        if is_offer && has_own {
+            endpoint.respond_status(server, &request, Status::REQUEST_PENDING);
+            return;
+        }
+        if endpoint.refuse_unsupported(server, &request, true) {
+            return;
+        }
+        self.note_abilities(&request.headers);
+        if is_offer {
+            let patience = endpoint.config.timers.patience();
+            self.start_alarm(endpoint, SessionAlarm::OfferExpiry, patience);
+            self.take_offer(endpoint, server, request);
+        } else {
+            self.accept_update(endpoint, server, &request, None);
+        }
+    }
+
+    fn take_offer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
+        let body = body::read(&request.headers, &request.body);
+        self.offers.remote = Some((server, request));
+        // The peer's turn came first: an offer of ours that waits for its own turn is outdated.
+        if let LocalOffer::Postponed(_) = std::mem::take(&mut self.offers.local) {
             self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
             self.tell_offer_refused(endpoint, Status::REQUEST_PENDING);
         }
         self.tell(endpoint, SessionEvent::Offer { body });
     }
 
+    /// An UPDATE lasts no longer than its transaction: its sender has given it up.
+    pub(super) fn on_offer_expired(&mut self, endpoint: &mut Endpoint) {
+        if self.offers.remote.take().is_some() {
+            self.tell(endpoint, SessionEvent::OfferWithdrawn);
+        }
+    }
+
     pub(crate) fn answer_offer(&mut self, endpoint: &mut Endpoint, answer: Body) -> Command {
-        self.confirmed()?;
-        if let Some((server, request)) = self.offers.remote.take() {
-            let confirmed = self.confirmed()?;
-            confirmed.dialog.refresh_target(&request.headers);
-            let tag = confirmed.dialog.local_tag();
-            let response = Response::to(&request, Status::OK, Some(tag));
-            let makes_offer = request.body.is_empty();
-            self.send_answer(endpoint, server, response, answer, makes_offer, false);
-        } else if self.offers.held_ack.is_some() {
-            self.release_held_ack(endpoint, Some(answer));
-        } else {
-            return Err(CommandError::WrongState);
+        self.alive()?;
+        match self.offers.remote.take() {
+            Some((server, request)) if request.method == Method::Invite => {
+                let Some(dialog) = self.dialog_mut() else {
+                    return Err(CommandError::WrongState);
+                };
+                dialog.refresh_target(&request.headers);
+                let response = Response::to(&request, Status::OK, None);
+                let makes_offer = request.body.is_empty();
+                self.send_answer(endpoint, server, response, answer, makes_offer, false);
+            }
+            Some((server, request)) => {
+                self.accept_update(endpoint, server, &request, Some(answer));
+            }
+            None if self.offers.held_ack.is_some() => {
+                self.release_held_ack(endpoint, Some(answer));
+            }
+            None => return Err(CommandError::WrongState),
         }
         Ok(())
+    }
+
+    fn accept_update(
+        &mut self,
+        endpoint: &mut Endpoint,
+        server: ServerId,
+        request: &Request,
+        answer: Option<Body>,
+    ) {
+        if answer.is_some() {
+            self.stop_alarm(endpoint, SessionAlarm::OfferExpiry);
+        }
+        if let Some(dialog) = self.dialog_mut() {
+            dialog.refresh_target(&request.headers);
+        }
+        let mut response = Response::to(request, Status::OK, None);
+        contact(&mut response.headers, &self.contact);
+        endpoint.list_methods(&mut response.headers);
+        if let Some(answer) = answer {
+            body::write(&mut response.headers, &mut response.body, answer);
+        }
+        endpoint.respond(server, response);
     }
 
     pub(super) fn release_held_ack(&mut self, endpoint: &mut Endpoint, answer: Option<Body>) {
@@ -350,7 +484,7 @@ impl Session {
     }
 
     pub(crate) fn reject_offer(&mut self, endpoint: &mut Endpoint, status: Status) -> Command {
-        self.confirmed()?;
+        self.alive()?;
         if self.offers.remote.is_none() || status.code() < 300 {
             return Err(CommandError::WrongState);
         }
@@ -362,6 +496,7 @@ impl Session {
         let Some((server, request)) = self.offers.remote.take() else {
             return false;
         };
+        self.stop_alarm(endpoint, SessionAlarm::OfferExpiry);
         endpoint.respond_status(server, &request, status);
         true
     }

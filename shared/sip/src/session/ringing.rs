@@ -66,7 +66,9 @@ impl Session {
             acks: Vec::new(),
             answer: None,
             offers: Offers::default(),
+            peer_updates: false,
         };
+        session.note_abilities(&request.headers);
         session.take_name(endpoint, &dialog);
         session.tell(endpoint, SessionEvent::Incoming { flow, request });
         session

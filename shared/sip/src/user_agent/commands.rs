@@ -179,9 +179,22 @@ impl UserAgent {
         })
     }
 
+    /// Makes a new offer by UPDATE (RFC 3311 §5.1), which the peer should answer without asking
+    /// its user. It ends as one of [`UserAgent::offer`] does.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless confirmed, the peer allows UPDATE and no offer is under
+    /// way.
+    pub fn update(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.update(endpoint, body)
+        })
+    }
+
     /// Takes the offer of [`UserAgent::offer`] back, by CANCEL if it is on its way (RFC 3261
     /// §9.1). It still ends by an event: [`SessionEvent::OfferRefused`] with 487, or
-    /// [`SessionEvent::OfferAnswered`] if the answer came first.
+    /// [`SessionEvent::OfferAnswered`] if the answer came first. An UPDATE can't be cancelled; its
+    /// answer is awaited.
     ///
     /// # Errors
     /// [`CommandError::WrongState`] if none is under way.

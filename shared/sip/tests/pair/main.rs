@@ -13,3 +13,4 @@ mod registrar;
 mod registration;
 mod reoffers;
 mod strangers;
+mod updates;

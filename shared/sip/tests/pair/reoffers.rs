@@ -240,7 +240,7 @@ fn holding_and_resuming_at_once_twenty_times_never_sticks() {
             pair.run(Duration::from_secs(40));
             pair.no_events();
         }
-        pair.link.loss = 0;
+        pair.link = Link::new(sidetone_sip::message::Transport::Udp);
         pair.trace();
         hang_up(pair, caller, callee);
     }

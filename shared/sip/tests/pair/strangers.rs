@@ -74,7 +74,7 @@ fn methods_that_are_not_served_are_not_allowed() {
         let response = answer_to(stranger(Method::from_token(&method.into()), None));
         assert_eq!(response.status, Status::METHOD_NOT_ALLOWED, "{method}");
         let allow = header(&response, &HeaderName::Allow);
-        assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO");
+        assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
         assert!(response.headers.to.tag().is_some());
     }
 }
@@ -84,7 +84,7 @@ fn options_tell_what_the_agent_can() {
     let response = answer_to(stranger(Method::Options, None));
     assert_eq!(response.status, Status::OK);
     let allow = header(&response, &HeaderName::Allow);
-    assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO");
+    assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
     assert_eq!(header(&response, &HeaderName::Accept), "application/sdp");
     assert_eq!(response.headers.raw(&HeaderName::Supported).count(), 1);
 }
@@ -228,7 +228,7 @@ fn requests_within_a_dialog_that_are_not_served() {
     pair.deliver(A, &Message::Request(in_dialog(&invite, Method::Refer, 6)));
     assert_eq!(
         header(pair.last_response(405, &Method::Refer), &HeaderName::Allow),
-        "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
     );
     let mut demanding = in_dialog(&invite, Method::Info, 7);
     demanding

@@ -2,6 +2,7 @@
 
 mod app;
 mod bench;
+mod fuzz;
 mod gateway;
 mod run;
 mod step;
@@ -24,6 +25,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   test [lint|unit|wasm|e2e]    every check of the project, or one part;
                                after `e2e --`, arguments go to Playwright
   bench size|call|parse        what the app weighs, how fast a call is, how fast a message is read
+  fuzz [SECONDS]               try what the SIP engine makes of anything, a minute for each target
   tools [--test]               find or install what building (and testing) needs
 
   --plan           only say what would be done (run and tools)
@@ -70,6 +72,11 @@ fn command(mut args: Vec<String>) -> Result<ExitCode> {
         ["bench", "size"] => bench::size(&console),
         ["bench", "call"] => bench::call(&console),
         ["bench", "parse"] => bench::parse(&console),
+        ["fuzz"] => fuzz::fuzz(&console, 60),
+        ["fuzz", seconds] => match seconds.parse() {
+            Ok(seconds) => fuzz::fuzz(&console, seconds),
+            Err(_) => bail!("{seconds:?} is no number of seconds."),
+        },
         ["tools"] => tools::provide_all(&console, with_tests),
         _ => bail!("{USAGE}"),
     }

@@ -38,6 +38,14 @@ const WASM_BINDGEN: CargoTool = CargoTool {
     programs: &["wasm-bindgen", "wasm-bindgen-test-runner"],
 };
 
+const FUZZER: CargoTool = CargoTool {
+    krate: "cargo-fuzz",
+    version: "0.13.2",
+    about: About(120),
+    locked: true,
+    programs: &["cargo-fuzz"],
+};
+
 /// The one Trunk.toml names. Debian's older one gives exported tables a wrong index, so that the
 /// app doesn't start.
 const WASM_OPT: u16 = 132;
@@ -70,6 +78,11 @@ pub(crate) fn provide(console: &Console) -> Result<Optimiser> {
     } else {
         Optimiser::Fetched
     })
+}
+
+/// Finds or installs cargo-fuzz.
+pub(crate) fn provide_fuzzer(console: &Console) -> Result<()> {
+    FUZZER.provide(console)
 }
 
 fn is_wasm_opt_here() -> bool {

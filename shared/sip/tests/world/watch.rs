@@ -1,0 +1,181 @@
+//! What must hold of everything an agent says, whatever happens to it.
+
+use std::collections::BTreeMap;
+
+use sidetone_sip::message::{Incoming, Limits, read_frame};
+use sidetone_sip::{Event, Message, Method, Response, SessionEvent, SessionId};
+
+/// Where a session is, as its user sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Calling,
+    Ringing,
+    /// We answered, and wait for the ACK.
+    Answered,
+    Confirmed,
+    Ended,
+}
+
+/// One session as its user sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    stage: Stage,
+    /// An offer of ours waits for its answer.
+    our_offer: bool,
+    /// An offer of the peer waits for our answer.
+    their_offer: bool,
+}
+
+impl Seen {
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+}
+
+/// The answers given to one request: Call-ID, branch, sequence number and method name it.
+type Transaction = (String, String, u32, Method);
+
+/// All that one agent said.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) sessions: BTreeMap<SessionId, Seen>,
+    answers: BTreeMap<Transaction, Vec<u8>>,
+}
+
+impl Watch {
+    // Commands that were carried out
+
+    pub(crate) fn on_invited(&mut self, session: SessionId, with_offer: bool) {
+        let seen = Seen {
+            stage: Stage::Calling,
+            our_offer: with_offer,
+            their_offer: false,
+        };
+        assert!(self.sessions.insert(session, seen).is_none());
+    }
+
+    pub(crate) fn on_accepted(&mut self, session: SessionId) {
+        let seen = self.session(session);
+        assert_eq!(seen.stage, Stage::Ringing);
+        seen.stage = Stage::Answered;
+        // Without an offer in the INVITE there is one in the answer.
+        seen.our_offer = !seen.their_offer;
+        seen.their_offer = false;
+    }
+
+    pub(crate) fn on_offered(&mut self, session: SessionId) {
+        let seen = self.session(session);
+        assert_eq!(seen.stage, Stage::Confirmed);
+        assert!(!seen.our_offer && !seen.their_offer, "offers overlap");
+        seen.our_offer = true;
+    }
+
+    pub(crate) fn on_offer_settled(&mut self, session: SessionId) {
+        let seen = self.session(session);
+        assert!(seen.their_offer, "there was no offer");
+        seen.their_offer = false;
+    }
+
+    /// A command that needs a session that goes on.
+    pub(crate) fn on_command(&mut self, session: SessionId) {
+        assert_ne!(self.session(session).stage, Stage::Ended);
+    }
+
+    // Events
+
+    pub(crate) fn on_event(&mut self, event: &Event) {
+        let Event::Session { session, event } = event else {
+            return;
+        };
+        if let SessionEvent::Incoming { request, .. } = event {
+            let seen = Seen {
+                stage: Stage::Ringing,
+                our_offer: false,
+                their_offer: !request.body.is_empty(),
+            };
+            assert!(self.sessions.insert(*session, seen).is_none());
+            return;
+        }
+        let seen = self.session(*session);
+        assert_ne!(seen.stage, Stage::Ended, "{event:?} after the end");
+        seen.on_event(event);
+    }
+
+    fn session(&mut self, session: SessionId) -> &mut Seen {
+        let seen = self.sessions.get_mut(&session);
+        seen.expect("a session that was announced")
+    }
+
+    // Bytes
+
+    /// What is sent can be read, and no request is answered in two ways.
+    pub(crate) fn on_transmit(&mut self, bytes: &[u8]) {
+        match read_frame(bytes, &Limits::default()) {
+            Incoming::Message(Message::Response(response)) => self.on_response(&response, bytes),
+            Incoming::Message(Message::Request(_)) | Incoming::Ping | Incoming::Pong => {}
+            other => panic!(
+                "an agent sent {other:?}: {}",
+                String::from_utf8_lossy(bytes)
+            ),
+        }
+    }
+
+    fn on_response(&mut self, response: &Response, bytes: &[u8]) {
+        if response.status.is_provisional() {
+            return;
+        }
+        let headers = &response.headers;
+        let branch = headers
+            .via
+            .first()
+            .and_then(|via| via.params.value("branch"));
+        let transaction = (
+            headers.call_id.to_string(),
+            branch.unwrap_or_default().to_owned(),
+            headers.cseq.number,
+            headers.cseq.method.clone(),
+        );
+        let first = self
+            .answers
+            .entry(transaction)
+            .or_insert_with(|| bytes.to_vec());
+        assert_eq!(
+            String::from_utf8_lossy(first),
+            String::from_utf8_lossy(bytes),
+            "one request, two answers"
+        );
+    }
+}
+
+impl Seen {
+    fn on_event(&mut self, event: &SessionEvent) {
+        match event {
+            SessionEvent::Progress { .. } => assert_eq!(self.stage, Stage::Calling),
+            SessionEvent::Accepted { body, .. } => {
+                assert_eq!(self.stage, Stage::Calling);
+                self.stage = Stage::Confirmed;
+                self.their_offer = !self.our_offer && body.is_some();
+                self.our_offer = false;
+            }
+            SessionEvent::Confirmed => {
+                assert_eq!(self.stage, Stage::Answered);
+                self.stage = Stage::Confirmed;
+            }
+            SessionEvent::Offer { .. } => {
+                assert!(!self.our_offer && !self.their_offer, "offers overlap");
+                self.their_offer = true;
+            }
+            SessionEvent::OfferWithdrawn => {
+                assert!(self.their_offer, "no offer to withdraw");
+                self.their_offer = false;
+            }
+            SessionEvent::OfferAnswered { .. } | SessionEvent::OfferRefused { .. } => {
+                assert_eq!(self.stage, Stage::Confirmed);
+                assert!(self.our_offer, "no offer to answer");
+                self.our_offer = false;
+            }
+            SessionEvent::Ended(_) => self.stage = Stage::Ended,
+            _ => {}
+        }
+    }
+}

@@ -27,6 +27,24 @@ impl DialogId {
         let headers = &request.headers;
         Self::new(&headers.call_id, &headers.to, &headers.from)
     }
+
+    /// What all dialogs that a request of ours may set up have in common.
+    pub(crate) fn of_sent(request: &Request) -> Self {
+        let headers = &request.headers;
+        let remote_tag = Text::default();
+        Self {
+            remote_tag,
+            ..Self::new(&headers.call_id, &headers.from, &headers.to)
+        }
+    }
+
+    /// This one, as [`Self::of_sent`] gives it.
+    pub(crate) fn before_answer(self) -> Self {
+        Self {
+            remote_tag: Text::default(),
+            ..self
+        }
+    }
 }
 
 /// One end of a dialog.
@@ -70,6 +88,20 @@ impl Dialog {
             remote_target: target(headers).unwrap_or(&headers.from.uri).clone(),
             route_set: headers.record_route.clone(),
             local_number: 0,
+            remote_number: Some(headers.cseq.number),
+        }
+    }
+
+    /// The subscriber's end, made by the first NOTIFY for its SUBSCRIBE (RFC 6665 §4.4.1).
+    pub(crate) fn of_subscriber(subscribe: &Headers, notify: &Request) -> Self {
+        let headers = &notify.headers;
+        Self {
+            call_id: headers.call_id.detached(),
+            local: subscribe.from.clone(),
+            remote: headers.from.clone(),
+            remote_target: target(headers).unwrap_or(&headers.from.uri).clone(),
+            route_set: headers.record_route.clone(),
+            local_number: subscribe.cseq.number,
             remote_number: Some(headers.cseq.number),
         }
     }

@@ -11,7 +11,7 @@
 //!
 //! # Layers
 //!
-//! `user_agent → session, registration → endpoint → dialog → transaction → message`, each importing only
+//! `user_agent → session, subscription, registration → endpoint → dialog → transaction → message`, each importing only
 //! downwards.
 
 pub mod auth;
@@ -19,9 +19,11 @@ mod dialog;
 mod endpoint;
 pub mod message;
 mod moment;
+pub mod packages;
 mod registration;
 mod schedule;
 mod session;
+mod subscription;
 mod text;
 mod token;
 mod transaction;
@@ -30,6 +32,7 @@ mod user_agent;
 pub use endpoint::{config::*, event::*};
 pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use moment::Moment;
+pub use subscription::{Package, Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionId};
 pub use text::Text;
 pub use token::{SeededTokens, TokenSource};
 pub use transaction::{FlowId, NoResponse, Timers};

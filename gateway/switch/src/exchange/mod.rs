@@ -318,6 +318,8 @@ impl Exchange {
             Event::FlowAnswered { flow } => self.on_told(flow),
             // The switch has no accounts and asks nothing outside of sessions.
             Event::Registration { .. } | Event::RequestAnswered { .. } => {}
+            // It publishes no event package: the agent answers SUBSCRIBE and NOTIFY with 405.
+            Event::Subscription { .. } | Event::Unsolicited { .. } => {}
         }
     }
 }

@@ -24,6 +24,12 @@ pub struct Config {
     /// Which requests outside of sessions the application answers ([`super::Event::RequestReceived`]).
     /// The agent answers OPTIONS itself if it is not among them, and all others with 405.
     pub accepts: Vec<Method>,
+    /// Event packages that others may subscribe to ([`crate::SubscriptionEvent::Requested`]);
+    /// other SUBSCRIBEs are answered with 489 (RFC 6665 §7.3.2).
+    pub notifies: Vec<Text>,
+    /// Event packages of which a NOTIFY is taken without a subscription, such as
+    /// `message-summary` ([`super::Event::Unsolicited`]).
+    pub unsolicited: Vec<Text>,
     /// How large a message may be.
     pub limits: Limits,
 }
@@ -40,6 +46,8 @@ impl Config {
             keep_alive: Some(Duration::from_secs(25)),
             keep_alive_patience: Duration::from_secs(10),
             accepts: Vec::new(),
+            notifies: Vec::new(),
+            unsolicited: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::config::Body;
 use crate::message::{Reason, Request, Response};
+use crate::subscription::{SubscriptionEvent, SubscriptionId};
 use crate::transaction::{FlowId, NoResponse};
 use crate::{Status, Text};
 
@@ -54,6 +55,25 @@ pub enum Event {
         id: OutgoingId,
         /// The response, or why there is none.
         outcome: Result<Box<Response>, NoResponse>,
+    },
+    /// Something happened to a subscription, of ours or to us.
+    Subscription {
+        /// Which.
+        subscription: SubscriptionId,
+        /// What.
+        event: SubscriptionEvent,
+    },
+    /// A NOTIFY came that nobody subscribed to (and was answered with 200), of one of
+    /// [`crate::Config::unsolicited`].
+    Unsolicited {
+        /// Where it came in.
+        flow: FlowId,
+        /// The account it is for.
+        account: Option<AccountId>,
+        /// The package.
+        package: Text,
+        /// The state.
+        body: Option<Body>,
     },
     /// The peer on this flow answered a request or a keep-alive just now.
     FlowAnswered {

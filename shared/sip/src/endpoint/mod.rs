@@ -7,14 +7,16 @@ pub(crate) mod event;
 pub(crate) mod identity;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use config::{Config, Origin};
 use event::{AccountId, Event, OutgoingId, SessionEvent, SessionId};
 use identity::{Identity, Verdict};
 
 use crate::dialog::DialogId;
-use crate::message::{Contacts, HeaderName, Headers, Host};
+use crate::message::{AllowEvents, Contacts, HeaderName, Headers, Host};
 use crate::schedule::Schedule;
+use crate::subscription::SubscriptionId;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
 use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
 
@@ -38,6 +40,8 @@ pub(crate) enum Owner {
     Registration(AccountId),
     Session(SessionId, Purpose),
     Outgoing(OutgoingId),
+    Subscriber(SubscriptionId),
+    Notifier(SubscriptionId),
 }
 
 /// What a session's request is for.
@@ -70,6 +74,18 @@ pub(crate) enum Alarm {
     Session(SessionId, SessionAlarm),
     /// Ask the flow for a sign of life, or give it up.
     KeepAlive(FlowId),
+    Subscriber(SubscriptionId, SubscriberAlarm),
+    /// The subscription expires.
+    Notifier(SubscriptionId),
+}
+
+/// A timer of a subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SubscriberAlarm {
+    /// Refresh, or subscribe again.
+    Next,
+    /// Stop waiting for a NOTIFY (RFC 6665 §4.1.2.4).
+    Deadline,
 }
 
 /// A timer of a session.
@@ -117,6 +133,9 @@ pub(crate) struct Endpoint {
     pub(crate) alarms: Schedule<Alarm>,
     pub(crate) identities: BTreeMap<AccountId, Identity>,
     pub(crate) dialogs: BTreeMap<DialogId, SessionId>,
+    /// By what their dialogs will have in common.
+    pub(crate) subscribers: BTreeMap<DialogId, SubscriptionId>,
+    pub(crate) notifiers: BTreeMap<DialogId, SubscriptionId>,
     events: VecDeque<Event>,
 }
 
@@ -133,6 +152,8 @@ impl Endpoint {
             alarms: Schedule::new(),
             identities: BTreeMap::new(),
             dialogs: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            notifiers: BTreeMap::new(),
             events: VecDeque::new(),
             config,
         }
@@ -285,15 +306,40 @@ impl Endpoint {
         true
     }
 
-    /// Adds Allow.
+    /// Adds Allow, and Allow-Events if there are any (RFC 6665 §8.2.2).
     pub(crate) fn list_methods(&self, headers: &mut Headers) {
         let mut methods: Vec<&str> = SESSION_METHODS.iter().map(Method::as_str).collect();
-        for method in &self.config.accepts {
+        let notifies = !self.config.notifies.is_empty();
+        let is_notified = !self.config.unsolicited.is_empty();
+        let of_events = [(notifies, Method::Subscribe), (is_notified, Method::Notify)];
+        let of_events = of_events.iter().filter(|(has, _)| *has).map(|(_, m)| m);
+        for method in of_events.chain(&self.config.accepts) {
             if !methods.contains(&method.as_str()) {
                 methods.push(method.as_str());
             }
         }
         headers.push_raw(HeaderName::Allow, methods.join(", "));
+        self.list_events(headers);
+    }
+
+    fn list_events(&self, headers: &mut Headers) {
+        if !self.config.notifies.is_empty() {
+            headers.push(&AllowEvents(self.config.notifies.clone()));
+        }
+    }
+
+    /// Answers 489 (RFC 6665 §7.3.2).
+    pub(crate) fn respond_bad_event(&mut self, server: ServerId, request: &Request) {
+        let tag = self.tokens.token();
+        let mut response = Response::to(request, Status::BAD_EVENT, Some(&tag));
+        self.list_events(&mut response.headers);
+        self.respond(server, response);
+    }
+
+    /// Half to all of a wait, so that phones do not come back all at once.
+    pub(crate) fn jittered(&mut self, longest: Duration) -> Duration {
+        let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(millis / 2 + self.tokens.bits() % (millis / 2 + 1))
     }
 
     /// The request of `client`, again, with credentials for the challenge in `response`. It still
@@ -313,7 +359,7 @@ impl Endpoint {
         identity.answer(request.clone(), answered, response, self.tokens.as_mut())
     }
 
-    pub(crate) fn start_alarm(&mut self, alarm: Alarm, after: std::time::Duration) {
+    pub(crate) fn start_alarm(&mut self, alarm: Alarm, after: Duration) {
         self.alarms.start(alarm, self.now + after);
     }
 
@@ -321,6 +367,8 @@ impl Endpoint {
         self.transactions.is_idle()
             && self.identities.is_empty()
             && self.dialogs.is_empty()
+            && self.subscribers.is_empty()
+            && self.notifiers.is_empty()
             && self.events.is_empty()
     }
 }

@@ -1,5 +1,9 @@
 //! Headers that are read on demand.
 
+mod events;
+
+pub use events::*;
+
 use std::fmt;
 use std::time::Duration;
 

@@ -275,6 +275,7 @@ impl UserAgent {
         for id in &moved {
             self.with_session(*id, |session, _| session.rebind(to));
         }
+        self.rebind_notifiers(from, to);
         self.endpoint.transactions.rebind(from, to);
         if self.endpoint.transactions.is_up(to) {
             for id in moved {

@@ -4,6 +4,7 @@ mod commands;
 mod io;
 mod keep_alive;
 mod requests;
+mod subscriptions;
 
 pub use io::*;
 
@@ -17,6 +18,7 @@ use crate::endpoint::{Alarm, Endpoint, Owner};
 use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
 use crate::registration::Registration;
 use crate::session::Session;
+use crate::subscription::{Notifier, Subscriber, SubscriptionId};
 use crate::transaction::{ClientId, FlowId, Happening, ServerId};
 use crate::{Moment, Request, Response, Status, TokenSource};
 
@@ -36,6 +38,8 @@ pub struct UserAgent {
     sessions: BTreeMap<SessionId, Session>,
     /// Requests of [`UserAgent::request`], and the account that answers their challenges.
     outgoing: BTreeMap<OutgoingId, Option<AccountId>>,
+    subscribers: BTreeMap<SubscriptionId, Subscriber>,
+    notifiers: BTreeMap<SubscriptionId, Notifier>,
     keep_alives: BTreeMap<FlowId, KeepAlive>,
     counters: Counters,
     is_drained: bool,
@@ -51,6 +55,8 @@ impl UserAgent {
             registrations: BTreeMap::new(),
             sessions: BTreeMap::new(),
             outgoing: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            notifiers: BTreeMap::new(),
             keep_alives: BTreeMap::new(),
             counters: Counters::default(),
             is_drained: true,
@@ -99,6 +105,8 @@ impl UserAgent {
             && self.registrations.is_empty()
             && self.sessions.is_empty()
             && self.outgoing.is_empty()
+            && self.subscribers.is_empty()
+            && self.notifiers.is_empty()
     }
 
     /// What was received and could not be used so far.
@@ -177,6 +185,10 @@ impl UserAgent {
                         keep_alive.on_alarm(&mut self.endpoint);
                     }
                 }
+                Alarm::Subscriber(id, alarm) => {
+                    self.with_subscriber(id, |s, endpoint| s.on_alarm(endpoint, alarm));
+                }
+                Alarm::Notifier(id) => self.with_notifier(id, Notifier::on_expiry),
             }
         }
     }
@@ -193,6 +205,9 @@ impl UserAgent {
         for id in self.sessions_on(flow) {
             self.with_session(id, |session, endpoint| session.on_flow_up(endpoint));
         }
+        for id in self.subscribers_on(flow) {
+            self.with_subscriber(id, Subscriber::ask);
+        }
     }
 
     fn on_transport_down(&mut self, flow: FlowId) {
@@ -206,6 +221,9 @@ impl UserAgent {
         }
         for id in self.sessions_on(flow) {
             self.with_session(id, |session, endpoint| session.on_flow_down(endpoint));
+        }
+        for id in self.subscribers_on(flow) {
+            self.with_subscriber(id, Subscriber::on_flow_down);
         }
     }
 
@@ -236,6 +254,12 @@ impl UserAgent {
                         self.with_session(id, |s, e| s.on_unanswered(e, purpose, why));
                     }
                     Owner::Outgoing(id) => self.on_outgoing_answered(id, Err(why)),
+                    Owner::Subscriber(id) => {
+                        self.with_subscriber(id, |s, e| s.on_unanswered(e, why));
+                    }
+                    Owner::Notifier(id) => {
+                        self.with_notifier(id, |n, e| n.on_unanswered(e, why));
+                    }
                 },
                 Happening::Gone { client, task } => {
                     if let Owner::Session(id, _) = task.owner {
@@ -274,6 +298,12 @@ impl UserAgent {
                 session.on_response(endpoint, purpose, client, answered, response);
             }),
             Owner::Outgoing(id) => self.on_outgoing_response(id, client, answered, response),
+            Owner::Subscriber(id) => self.with_subscriber(id, |subscriber, endpoint| {
+                subscriber.on_response(endpoint, client, answered, &response);
+            }),
+            Owner::Notifier(id) => self.with_notifier(id, |notifier, endpoint| {
+                notifier.on_response(endpoint, client, answered, &response);
+            }),
         }
     }
 

@@ -21,16 +21,15 @@ impl UserAgent {
                 Some(id) => self.with_session(id, |session, endpoint| {
                     session.on_request(endpoint, server, request);
                 }),
-                None => {
-                    self.endpoint
-                        .respond_status(server, &request, Status::CALL_DOES_NOT_EXIST);
-                }
+                None => self.on_subscription_request(server, &request),
             }
             return;
         }
         let is_for_application = self.endpoint.config.accepts.contains(&request.method);
         let is_invite = request.method == Method::Invite;
-        let is_known = is_invite || request.method == Method::Options || is_for_application;
+        let is_of_events = self.serves_events(&request);
+        let is_known =
+            is_invite || request.method == Method::Options || is_for_application || is_of_events;
         if !is_known {
             self.endpoint.respond_not_allowed(server, &request);
         } else if let Uri::Other { .. } = request.uri {
@@ -49,6 +48,8 @@ impl UserAgent {
             let account = self.account_called(flow, &request.uri);
             let session = Session::ring(&mut self.endpoint, id, server, flow, account, request);
             self.sessions.insert(id, session);
+        } else if is_of_events {
+            self.on_event_request(server, flow, request);
         } else if is_for_application {
             let id = RequestId(server.0);
             let request = Box::new(request);
@@ -67,7 +68,7 @@ impl UserAgent {
     }
 
     /// The account on this flow whose Contact, or else whose user, is called.
-    fn account_called(&self, flow: FlowId, target: &Uri) -> Option<AccountId> {
+    pub(super) fn account_called(&self, flow: FlowId, target: &Uri) -> Option<AccountId> {
         let on_flow = || {
             self.endpoint
                 .identities

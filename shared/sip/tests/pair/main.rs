@@ -4,6 +4,7 @@
 
 mod calls;
 mod cancelling;
+mod events;
 mod flows;
 mod forks;
 mod harness;

@@ -456,6 +456,8 @@ impl Phone {
             Event::RequestReceived { .. } => self.heard.push("request".into()),
             Event::RequestAnswered { .. } => self.heard.push("answered".into()),
             Event::FlowAnswered { .. } => {}
+            Event::Subscription { .. } => self.heard.push("subscription".into()),
+            Event::Unsolicited { .. } => self.heard.push("unsolicited".into()),
             Event::FlowSilent { .. } => self.heard.push("flow silent".into()),
         }
     }

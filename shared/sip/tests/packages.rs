@@ -1,0 +1,181 @@
+//! Bodies of event packages.
+
+use sidetone_sip::packages::{
+    Counts, DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, MessageSummary, Party,
+    SipFrag, Update,
+};
+use sidetone_sip::{Status, Text};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn a_dialog_info_of_another_maker_is_read() {
+    let text = r#"<?xml version="1.0"?>
+        <d:dialog-info xmlns:d="urn:ietf:params:xml:ns:dialog-info"
+            version="7" state="partial" entity="sip:102@demo.test">
+          <d:dialog id="x1" call-id="c@h" local-tag="l" remote-tag="r" direction="recipient">
+            <d:state event="cancelled" code="180">early</d:state>
+            <d:duration>3</d:duration>
+            <d:remote>
+              <d:identity display="Ann &amp; Bob">sip:101@demo.test</d:identity>
+              <d:target uri="sip:c0ffee@a.invalid"><d:param pname="a" pval="b"/></d:target>
+            </d:remote>
+          </d:dialog>
+        </d:dialog-info>"#;
+    let info = DialogInfo::parse(text.as_bytes()).unwrap();
+    let expected = DialogInfo {
+        version: 7,
+        is_full: false,
+        entity: "sip:102@demo.test".into(),
+        dialogs: vec![DialogState {
+            call_id: Some("c@h".into()),
+            local_tag: Some("l".into()),
+            remote_tag: Some("r".into()),
+            direction: Some(Direction::Recipient),
+            code: Some(180),
+            remote: Some(Party {
+                display: Some("Ann & Bob".into()),
+                identity: Some("sip:101@demo.test".into()),
+                target: Some("sip:c0ffee@a.invalid".into()),
+            }),
+            ..DialogState::new("x1", DialogPhase::Early)
+        }],
+    };
+    assert_eq!(info, expected);
+    let body = info.to_body();
+    assert_eq!(body.content_type, "application/dialog-info+xml");
+    assert_eq!(DialogInfo::parse(&body.bytes), Ok(expected));
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    for phase in [
+        DialogPhase::Trying,
+        DialogPhase::Proceeding,
+        DialogPhase::Early,
+        DialogPhase::Confirmed,
+        DialogPhase::Terminated,
+    ] {
+        let info = DialogInfo {
+            version: u32::MAX,
+            is_full: true,
+            entity: "sip:a\"<b>'&c@d".into(),
+            dialogs: vec![DialogState {
+                local: Some(Party::default()),
+                direction: Some(Direction::Initiator),
+                ..DialogState::new("1&2", phase)
+            }],
+        };
+        assert_eq!(DialogInfo::parse(&info.to_body().bytes), Ok(info));
+    }
+}
+
+#[test]
+fn what_is_no_dialog_info_is_refused() {
+    for bad in [
+        "<presence/>",
+        "<dialog-info state='full' entity='a'/>",
+        "<dialog-info version='-1' state='full' entity='a'/>",
+        "<dialog-info version='1' state='some' entity='a'/>",
+        "<dialog-info version='1' state='full'><dialog><state>early</state></dialog></dialog-info>",
+        "<dialog-info version='1' state='full'><dialog id='1'/></dialog-info>",
+    ] {
+        assert!(DialogInfo::parse(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+fn info(version: u32, is_full: bool, dialogs: &[(&str, DialogPhase)]) -> DialogInfo {
+    let dialogs = dialogs.iter();
+    DialogInfo {
+        version,
+        is_full,
+        entity: "sip:102@demo.test".into(),
+        dialogs: dialogs
+            .map(|(id, phase)| DialogState::new(*id, *phase))
+            .collect(),
+    }
+}
+
+#[test]
+fn a_watch_puts_partial_states_together_in_order() {
+    use DialogPhase::{Confirmed, Early, Terminated};
+    let mut watch = DialogWatch::new();
+    let known = |watch: &DialogWatch| {
+        let dialogs = watch.dialogs();
+        dialogs.map(|d| (d.id.clone(), d.phase)).collect::<Vec<_>>()
+    };
+    let (a, b): (Text, Text) = ("a".into(), "b".into());
+    let update = watch.take(info(0, true, &[("a", Early)]));
+    assert_eq!(update, Update::Taken);
+    let update = watch.take(info(1, false, &[("b", Early)]));
+    assert_eq!(update, Update::Taken);
+    let update = watch.take(info(2, false, &[("a", Confirmed)]));
+    assert_eq!(update, Update::Taken);
+    assert_eq!(known(&watch), [(a.clone(), Confirmed), (b.clone(), Early)]);
+    let update = watch.take(info(1, false, &[("a", Terminated)]));
+    assert_eq!(update, Update::Outdated);
+    let update = watch.take(info(2, true, &[]));
+    assert_eq!(update, Update::Outdated);
+    assert_eq!(known(&watch), [(a, Confirmed), (b.clone(), Early)]);
+    let update = watch.take(info(5, false, &[("a", Terminated)]));
+    assert_eq!(update, Update::Incomplete);
+    assert_eq!(known(&watch), [(b, Early)]);
+    let update = watch.take(info(9, true, &[]));
+    assert_eq!(update, Update::Taken);
+    assert_eq!(known(&watch), []);
+    let mut late = DialogWatch::new();
+    let update = late.take(info(3, false, &[]));
+    assert_eq!(update, Update::Incomplete);
+}
+
+#[test]
+fn message_summaries_read_and_print() {
+    let text = "Messages-Waiting: Yes\r\nMessage-Account: sip:101@demo.test\r\n\
+                Voice-Message: 2/8 (1/0)\nX-Other: 1\r\nFax-Message:0/3\r\n\r\n\
+                To: <sip:101@demo.test>\r\nno colon here";
+    let summary = MessageSummary::parse(text.as_bytes()).unwrap();
+    assert!(summary.waiting);
+    assert_eq!(summary.account, Some("sip:101@demo.test".into()));
+    let voice = Counts {
+        new: 2,
+        old: 8,
+        urgent: Some((1, 0)),
+    };
+    assert_eq!(summary.voice(), voice);
+    assert_eq!(summary.counts.len(), 2);
+    assert_eq!(MessageSummary::parse(&summary.to_body().bytes), Ok(summary));
+
+    let none = MessageSummary::parse(b"Messages-Waiting: no\r\n").unwrap();
+    assert_eq!(none, MessageSummary::default());
+    assert_eq!(none.voice(), Counts::default());
+    for bad in [
+        "",
+        "Voice-Message: 1/2\r\n",
+        "Messages-Waiting: yes\r\nVoice-Message: 1\r\n",
+        "Messages-Waiting: yes\r\nVoice-Message: 1/-2\r\n",
+        "Messages-Waiting: yes\r\nVoice-Message: 1/2 (3/4\r\n",
+        "Messages-Waiting yes\r\n",
+    ] {
+        assert!(MessageSummary::parse(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn status_lines_read_and_print() {
+    let frag = SipFrag::parse(b"SIP/2.0 486 Busy Here\r\nContact: <sip:a@b>\r\n").unwrap();
+    assert_eq!(frag, SipFrag::of(Status::BUSY_HERE));
+    let body = frag.to_body();
+    assert_eq!(body.content_type, "message/sipfrag;version=2.0");
+    assert_eq!(body.bytes, b"SIP/2.0 486 Busy Here\r\n");
+    let bare = SipFrag::parse(b"SIP/2.0 200").unwrap();
+    assert_eq!(bare.status, Status::OK);
+    for bad in [
+        "",
+        "SIP/2.0 99 x",
+        "SIP/2.0 0200 x",
+        "INVITE sip:a@b SIP/2.0",
+        "SIP/2.0 abc x",
+    ] {
+        assert!(SipFrag::parse(bad.as_bytes()).is_err(), "{bad}");
+    }
+}

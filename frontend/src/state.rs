@@ -78,8 +78,8 @@ pub fn provide_phone() -> Phone {
             core.set_problem(problem, true);
         }
     });
-    start(engine.clone(), set_about);
-    listen(&engine);
+    start(engine, set_about);
+    listen(engine);
     let phone = Phone {
         line,
         identity,
@@ -98,10 +98,9 @@ pub fn provide_phone() -> Phone {
 
 /// Finds out what registering needs, and signs in again who was remembered.
 fn start(engine: Engine, show_about: WriteSignal<Option<About>>) {
-    let remembered = engine.clone();
     spawn_local(async move {
         if let Some(sign_in) = vault::load().await {
-            remembered.run(|core, now| core.sign_in(now, sign_in));
+            engine.run(|core, now| core.sign_in(now, sign_in));
         }
     });
     spawn_local(async move {
@@ -113,16 +112,15 @@ fn start(engine: Engine, show_about: WriteSignal<Option<About>>) {
 }
 
 /// Lets the engine know what happens to the page.
-fn listen(engine: &Engine) {
+fn listen(engine: Engine) {
     let Some(window) = web_sys::window() else {
         return;
     };
     let Some(document) = window.document() else {
         return;
     };
-    let on = |target: &EventTarget, name, step: fn(&Engine, &Event)| {
-        let engine = engine.clone();
-        Listener::new(target, name, move |event| step(&engine, &event)).forever();
+    let on = |target: &EventTarget, name, step: fn(Engine, &Event)| {
+        Listener::new(target, name, move |event| step(engine, &event)).forever();
     };
     for (target, name) in [
         (&*window, "online"),
@@ -159,7 +157,6 @@ fn listen(engine: &Engine) {
             engine.run(|core, now| core.on_devices_changed(now));
         });
     }
-    let engine = engine.clone();
     notifications::watch(move |call, choice| {
         engine.run(|core, now| match choice {
             Choice::Answer => core.answer(now, call),

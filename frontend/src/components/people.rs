@@ -16,12 +16,10 @@ const SERVICES: [(&str, &str, &str); 2] = [
     ("601", "Announcement", "Plays a chime, then hangs up"),
 ];
 
-/// Asks the gateway whether it is a demonstration.
+/// Finds out whether the gateway is a demonstration.
 pub fn provide_demo() {
-    let about = LocalResource::new(crate::server::about);
-    provide_context(Memo::new(move |_| {
-        about.get().flatten().and_then(|about| about.demo)
-    }));
+    let about = use_phone().about;
+    provide_context(Memo::new(move |_| about.get().and_then(|about| about.demo)));
 }
 
 /// The demonstration's accounts; `None` at a real gateway or until it is known.

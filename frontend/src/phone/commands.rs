@@ -38,13 +38,11 @@ impl Core {
                 .on_ended(key, EndReason::Failed(NO_SOUND.to_owned()), millis(now));
             return Ok(key);
         };
-        self.media.insert(
-            key,
-            Media {
-                peer: Some(peer.clone()),
-                ..Media::default()
-            },
-        );
+        let media = Media {
+            peer: Some(peer.clone()),
+            ..Media::new(key)
+        };
+        self.media.insert(media);
         self.start_call(key, uri, peer);
         Ok(key)
     }
@@ -53,7 +51,7 @@ impl Core {
     /// opens it while the offer is made. Else a person must say yes first, and only then does the
     /// browser give real addresses for the offer.
     fn start_call(&self, key: CallKey, target: Uri, peer: Rc<Peer>) {
-        let (Some(engine), opening) = (self.handle(), microphone::open()) else {
+        let (Some(engine), opening) = (self.engine, microphone::open()) else {
             return;
         };
         spawn_local(async move {
@@ -85,7 +83,7 @@ impl Core {
         offer: Result<String, NoSound>,
     ) {
         // Given up meanwhile?
-        if !self.media.contains_key(&key) {
+        if !self.media.get(key).is_some() {
             return;
         }
         let (Ok(offer), Some(account)) = (offer, self.account) else {
@@ -101,8 +99,7 @@ impl Core {
         };
         match self.command(|agent| agent.invite(now, invite)) {
             Ok(session) => {
-                self.sessions.insert(session, key);
-                if let Some(media) = self.media.get_mut(&key) {
+                if let Some(media) = self.media.get_mut(key) {
                     media.session = Some(session);
                 }
             }
@@ -116,7 +113,7 @@ impl Core {
 
     fn on_no_microphone(&mut self, now: Moment, key: CallKey, problem: Problem) {
         self.on_microphone_problem(Some(problem));
-        if self.media.contains_key(&key) {
+        if self.media.get(key).is_some() {
             self.end_call(now, key, EndReason::Failed(problem.advice().to_owned()));
         }
     }
@@ -135,7 +132,7 @@ impl Core {
             self.set_problem(problem, true);
             return;
         }
-        let Some(media) = self.media.get(&key) else {
+        let Some(media) = self.media.get(key) else {
             return;
         };
         // A second click finds the peer of the first.
@@ -143,10 +140,10 @@ impl Core {
             return;
         }
         let offer = media.offer.clone();
-        let (Ok(peer), Some(engine)) = (self.new_peer(key), self.handle()) else {
+        let (Ok(peer), Some(engine)) = (self.new_peer(key), self.engine) else {
             return;
         };
-        if let Some(media) = self.media.get_mut(&key) {
+        if let Some(media) = self.media.get_mut(key) {
             media.peer = Some(peer.clone());
         }
         let opening = microphone::open();
@@ -159,7 +156,7 @@ impl Core {
             if let Err(problem) = attach(opening, &peer).await {
                 engine.run(|core, _| {
                     core.on_microphone_problem(Some(problem));
-                    if let Some(media) = core.media.get_mut(&key) {
+                    if let Some(media) = core.media.get_mut(key) {
                         media.peer = None;
                     }
                 });
@@ -181,7 +178,7 @@ impl Core {
         peer: &Peer,
     ) {
         self.on_microphone_problem(None);
-        let Some(session) = self.media.get(&key).and_then(|media| media.session) else {
+        let Some(session) = self.media.get(key).and_then(|media| media.session) else {
             return;
         };
         let Ok(answer) = answer else {
@@ -229,7 +226,7 @@ impl Core {
     /// Ends a call from this side. The card changes at once; what the server has to be told
     /// follows when it can be.
     pub(super) fn end_call(&mut self, now: Moment, key: CallKey, reason: EndReason) {
-        if let Some(session) = self.media.get(&key).and_then(|media| media.session) {
+        if let Some(session) = self.media.get(key).and_then(|media| media.session) {
             let failed = matches!(reason, EndReason::Failed(_)).then(|| Reason {
                 protocol: "SIP".into(),
                 cause: Some(Status::SERVER_INTERNAL_ERROR.code()),
@@ -242,13 +239,12 @@ impl Core {
 
     /// Whether somebody is on the line, or about to be.
     pub(crate) fn has_calls(&self) -> bool {
-        !self.media.is_empty()
+        self.media.iter().next().is_some()
     }
 
     /// Ends all calls.
     pub(super) fn end_all(&mut self, now: Moment, reason: &EndReason) {
-        let keys: Vec<CallKey> = self.media.keys().copied().collect();
-        for key in keys {
+        for key in self.media.keys() {
             self.end_call(now, key, reason.clone());
         }
     }
@@ -275,7 +271,7 @@ impl Core {
             .calls
             .call(call)
             .is_some_and(|it| it.phase.is_talking());
-        let Some(media) = self.media.get(&call).filter(|_| answered) else {
+        let Some(media) = self.media.get(call).filter(|_| answered) else {
             return;
         };
         let by_rtp = media.peer.as_ref().is_some_and(|peer| peer.send_key(key));

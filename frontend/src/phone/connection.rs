@@ -92,7 +92,7 @@ impl Core {
     }
 
     fn connect(&mut self, now: Moment) {
-        let (Some(sign_in), Some(engine)) = (&self.sign_in, self.handle()) else {
+        let (Some(sign_in), Some(engine)) = (&self.sign_in, self.engine) else {
             return;
         };
         let url = sign_in

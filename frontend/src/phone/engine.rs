@@ -1,22 +1,20 @@
 //! The loop: something happens, the agent's outputs are drained, the signals follow.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::{Rc, Weak};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use leptos::prelude::*;
 use sidetone_sip::{
-    AccountId, CommandError, Config, Event, FlowId, Input, Moment, Output, SessionId, TokenSource,
-    UserAgent,
+    AccountId, CommandError, Config, Event, FlowId, Input, Moment, Output, TokenSource, UserAgent,
 };
 
 use super::clock::Clock;
 use super::entropy::Entropy;
-use super::media::Media;
+use super::media::Medias;
 use super::socket::Socket;
 use super::tones::Tones;
-use crate::model::{Backoff, Call, CallKey, Calls, Identity, Light, Line, Phase, Problem, Tone};
+use crate::model::{Backoff, Call, Calls, Identity, Light, Line, Phase, Problem, Tone};
 use crate::platform::alarm::Alarm;
 use crate::state::SignIn;
 
@@ -38,19 +36,20 @@ pub(crate) struct Shown {
     pub clock: WriteSignal<f64>,
 }
 
-/// The phone's engine; clones are the same engine.
-#[derive(Clone)]
-pub(crate) struct Engine(Rc<RefCell<Core>>);
+/// The phone's engine; copies are the same engine.
+#[derive(Clone, Copy)]
+pub(crate) struct Engine(&'static RefCell<Core>);
 
 /// Everything the engine knows. Its methods run one at a time, each followed by
 /// [`Core::settle`].
 pub(crate) struct Core {
-    pub(super) engine: Weak<RefCell<Core>>,
+    /// This engine, for what happens later.
+    pub(super) engine: Option<Engine>,
     agent: UserAgent,
     events: VecDeque<Event>,
     agent_due: Option<Moment>,
     clock: Clock,
-    alarm: Alarm,
+    alarm: Option<Alarm>,
     rings_at: Option<Moment>,
     pub(super) via_host: String,
     pub(super) instance: Option<String>,
@@ -64,8 +63,7 @@ pub(crate) struct Core {
     pub(super) account: Option<AccountId>,
     pub(super) identity: Option<Identity>,
     pub(super) calls: Calls,
-    pub(super) media: BTreeMap<CallKey, Media>,
-    pub(super) sessions: BTreeMap<SessionId, CallKey>,
+    pub(super) media: Medias,
     pub(crate) problems: Vec<Problem>,
     pub(super) tones: Tones,
     shown: Shown,
@@ -89,40 +87,39 @@ impl Engine {
         let via_host = format!("{}.invalid", Entropy.token());
         let product = concat!("Sidetone/", env!("CARGO_PKG_VERSION"));
         let config = Config::new(product, &via_host);
-        Self(Rc::new_cyclic(|engine: &Weak<RefCell<Core>>| {
-            let ringing = engine.clone();
-            RefCell::new(Core {
-                engine: engine.clone(),
-                agent: UserAgent::new(config, Box::new(Entropy)),
-                events: VecDeque::new(),
-                agent_due: None,
-                clock: Clock::start(),
-                alarm: Alarm::new(move || {
-                    if let Some(engine) = ringing.upgrade() {
-                        Self(engine).run(|core, _| core.rings_at = None);
-                    }
-                }),
-                rings_at: None,
-                via_host,
-                instance: None,
-                about: None,
-                socket: None,
-                backoff: Backoff::default(),
-                light: Light::default(),
-                probe_until: None,
-                sign_in: None,
-                account: None,
-                identity: None,
-                calls: Calls::default(),
-                media: BTreeMap::new(),
-                sessions: BTreeMap::new(),
-                problems: Vec::new(),
-                tones: Tones::default(),
-                shown,
-                last: Last::default(),
-                on_ready: Box::new(on_ready),
-            })
-        }))
+        // It lives as long as the page, so nothing has to count or to free it.
+        let core: &'static RefCell<Core> = Box::leak(Box::new(RefCell::new(Core {
+            engine: None,
+            agent: UserAgent::new(config, Box::new(Entropy)),
+            events: VecDeque::new(),
+            agent_due: None,
+            clock: Clock::start(),
+            alarm: None,
+            rings_at: None,
+            via_host,
+            instance: None,
+            about: None,
+            socket: None,
+            backoff: Backoff::default(),
+            light: Light::default(),
+            probe_until: None,
+            sign_in: None,
+            account: None,
+            identity: None,
+            calls: Calls::default(),
+            media: Medias::default(),
+            problems: Vec::new(),
+            tones: Tones::default(),
+            shown,
+            last: Last::default(),
+            on_ready: Box::new(on_ready),
+        })));
+        let engine = Self(core);
+        let alarm = Alarm::new(move || engine.run(|core, _| core.rings_at = None));
+        let mut core = core.borrow_mut();
+        core.engine = Some(engine);
+        core.alarm = Some(alarm);
+        engine
     }
 
     /// Does one thing, then everything that follows from it.
@@ -140,11 +137,6 @@ impl Engine {
 }
 
 impl Core {
-    /// The engine, for what happens later.
-    pub(super) fn handle(&self) -> Option<Engine> {
-        self.engine.upgrade().map(Engine)
-    }
-
     /// Gives the agent one input.
     pub(super) fn input(&mut self, now: Moment, input: Input) {
         // Outputs are drained after each step and the clock never runs back.
@@ -252,7 +244,9 @@ impl Core {
         if next != self.rings_at || next.is_some_and(|at| at <= now) {
             self.rings_at = next;
             let wait = next.map(|at| u32::try_from(at.since(now).as_millis()).unwrap_or(u32::MAX));
-            self.alarm.set(wait);
+            if let Some(alarm) = &mut self.alarm {
+                alarm.set(wait);
+            }
         }
     }
 
@@ -272,9 +266,10 @@ impl Core {
 
     /// Lets microphones, speakers and tones follow the calls.
     fn apply_sound(&mut self) {
-        for (key, media) in &self.media {
-            let background = self.calls.call(*key).is_some_and(|call| call.background);
-            media.apply(self.calls.is_heard(*key), !background);
+        for media in self.media.iter() {
+            let key = media.key;
+            let background = self.calls.call(key).is_some_and(|call| call.background);
+            media.apply(self.calls.is_heard(key), !background);
         }
         self.tones.play(Tone::for_calls(&self.calls));
         if self.tones.is_blocked() {

@@ -8,14 +8,15 @@ use sidetone_sip::{Body, Moment, SessionId, Status};
 use super::engine::Core;
 use super::microphone::{self, Opening};
 use super::peer::{NoSound, Peer, PeerEvent};
-use crate::model::{CallKey, EndReason, Phase, Problem};
+use crate::model::{Call, CallKey, EndReason, Phase, Problem};
 
 /// After so many offers in vain a call without sound is given up.
 const REPAIRS: u32 = 4;
 
 /// One call's session and sound.
-#[derive(Default)]
 pub(super) struct Media {
+    /// The call.
+    pub(super) key: CallKey,
     /// The session, once the agent knows of the call.
     pub(super) session: Option<SessionId>,
     /// The sound, once it is wanted.
@@ -32,6 +33,20 @@ pub(super) struct Media {
 }
 
 impl Media {
+    /// Nothing yet.
+    pub(super) fn new(key: CallKey) -> Self {
+        Self {
+            key,
+            session: None,
+            peer: None,
+            offer: None,
+            remote: None,
+            broken: false,
+            offering: false,
+            repairs: 0,
+        }
+    }
+
     /// Opens or shuts both directions.
     pub(super) fn apply(&self, heard: bool, audible: bool) {
         if let Some(peer) = &self.peer {
@@ -41,13 +56,52 @@ impl Media {
     }
 }
 
+/// That of all live calls: a handful at most.
+#[derive(Default)]
+pub(super) struct Medias(Vec<Media>);
+
+impl Medias {
+    pub(super) fn insert(&mut self, media: Media) {
+        self.0.push(media);
+    }
+
+    pub(super) fn get(&self, key: CallKey) -> Option<&Media> {
+        self.iter().find(|media| media.key == key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: CallKey) -> Option<&mut Media> {
+        self.0.iter_mut().find(|media| media.key == key)
+    }
+
+    pub(super) fn remove(&mut self, key: CallKey) {
+        self.0.retain(|media| media.key != key);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Media> {
+        self.0.iter()
+    }
+
+    pub(super) fn keys(&self) -> Vec<CallKey> {
+        self.iter().map(|media| media.key).collect()
+    }
+
+    /// The call of a session.
+    pub(super) fn call_of(&self, session: SessionId) -> Option<CallKey> {
+        Some(
+            self.iter()
+                .find(|media| media.session == Some(session))?
+                .key,
+        )
+    }
+}
+
 pub(super) const NO_SOUND: &str =
     "The browser could not set up sound. Reload the page and call again.";
 
 impl Core {
     /// A peer connection that reports to this call.
     pub(super) fn new_peer(&self, key: CallKey) -> Result<Rc<Peer>, NoSound> {
-        let engine = self.handle().ok_or(NoSound)?;
+        let engine = self.engine.ok_or(NoSound)?;
         let report = move |event| engine.run(|core, now| core.on_peer(now, key, event));
         Ok(Rc::new(Peer::new(report)?))
     }
@@ -55,7 +109,7 @@ impl Core {
     fn on_peer(&mut self, now: Moment, key: CallKey, event: PeerEvent) {
         match event {
             PeerEvent::Connected => {
-                if let Some(media) = self.media.get_mut(&key) {
+                if let Some(media) = self.media.get_mut(key) {
                     (media.broken, media.repairs) = (false, 0);
                 }
                 self.calls.on_sound(key);
@@ -63,7 +117,7 @@ impl Core {
             PeerEvent::Interrupted => self.calls.on_interrupted(key),
             PeerEvent::Failed => {
                 self.calls.on_interrupted(key);
-                if let Some(media) = self.media.get_mut(&key) {
+                if let Some(media) = self.media.get_mut(key) {
                     media.broken = true;
                 }
                 self.repair(now, key);
@@ -75,8 +129,7 @@ impl Core {
 
     /// The server is there again, maybe by another network: mend what has no sound.
     pub(super) fn mend_sound(&mut self, now: Moment) {
-        let keys: Vec<CallKey> = self.media.keys().copied().collect();
-        for key in keys {
+        for key in self.media.keys() {
             let interrupted = |phase: &Phase| {
                 matches!(
                     phase,
@@ -101,7 +154,7 @@ impl Core {
         if !self.light.registered() || !self.calls.call(key).is_some_and(|c| c.phase.is_talking()) {
             return;
         }
-        let Some(media) = self.media.get_mut(&key) else {
+        let Some(media) = self.media.get_mut(key) else {
             return;
         };
         let (Some(peer), false) = (media.peer.clone(), media.offering) else {
@@ -116,7 +169,7 @@ impl Core {
         media.repairs += 1;
         media.offering = true;
         peer.restart_ice();
-        let Some(engine) = self.handle() else { return };
+        let Some(engine) = self.engine else { return };
         spawn_local(async move {
             let offer = peer.offer().await;
             engine.run(|core, now| core.send_offer(now, key, offer));
@@ -124,7 +177,7 @@ impl Core {
     }
 
     fn send_offer(&mut self, now: Moment, key: CallKey, offer: Result<String, NoSound>) {
-        let session = self.media.get(&key).and_then(|media| media.session);
+        let session = self.media.get(key).and_then(|media| media.session);
         let sent = match (session, offer) {
             (Some(session), Ok(sdp)) => self
                 .command(|agent| agent.offer(now, session, Body::sdp(&sdp)))
@@ -137,7 +190,7 @@ impl Core {
     }
 
     pub(super) fn on_offer_answered(&mut self, key: CallKey, answer: Option<String>) {
-        let Some(media) = self.media.get_mut(&key) else {
+        let Some(media) = self.media.get_mut(key) else {
             return;
         };
         media.offering = false;
@@ -151,7 +204,7 @@ impl Core {
 
     /// Our new offer came to nothing: back to what was agreed before.
     pub(super) fn on_offer_refused(&mut self, key: CallKey) {
-        let Some(media) = self.media.get_mut(&key) else {
+        let Some(media) = self.media.get_mut(key) else {
             return;
         };
         media.offering = false;
@@ -164,11 +217,11 @@ impl Core {
 
     /// The peer changes the session: answer with what the browser makes of it.
     pub(super) fn on_offer(&mut self, now: Moment, key: CallKey, offer: Option<String>) {
-        let Some(media) = self.media.get(&key) else {
+        let Some(media) = self.media.get(key) else {
             return;
         };
         let Some(session) = media.session else { return };
-        let (Some(offer), Some(peer), Some(engine)) = (offer, media.peer.clone(), self.handle())
+        let (Some(offer), Some(peer), Some(engine)) = (offer, media.peer.clone(), self.engine)
         else {
             let refusal = Status::NOT_ACCEPTABLE_HERE;
             let _ = self.command(|agent| agent.reject_offer(now, session, refusal));
@@ -188,12 +241,12 @@ impl Core {
     /// The microphone of a running call went away: the system's own takes its place.
     fn reopen_microphone(&mut self, key: CallKey) {
         self.set_problem(Problem::NoMicrophone, true);
-        let Some(engine) = self.handle() else { return };
+        let Some(engine) = self.engine else { return };
         let opening = microphone::open();
         spawn_local(async move {
             let track = opening.finish().await;
             engine.run(|core, _| {
-                match (track, core.media.get(&key).and_then(|m| m.peer.as_ref())) {
+                match (track, core.media.get(key).and_then(|m| m.peer.as_ref())) {
                     (Ok(track), Some(peer)) => {
                         peer.set_microphone(track);
                         core.set_problem(Problem::NoMicrophone, false);
@@ -207,18 +260,20 @@ impl Core {
 
     /// Devices were plugged in or out.
     pub(crate) fn on_devices_changed(&mut self, _: Moment) {
-        let deaf = self.media.iter().filter(|(key, media)| {
-            let talking = self
-                .calls
-                .call(**key)
-                .is_some_and(|call| call.phase.is_talking());
-            talking
+        let is_deaf = |media: &&Media| {
+            let talking = |call: &Call| call.phase.is_talking();
+            self.calls.call(media.key).is_some_and(talking)
                 && media
                     .peer
                     .as_ref()
                     .is_some_and(|peer| !peer.has_microphone())
-        });
-        let deaf: Vec<CallKey> = deaf.map(|(key, _)| *key).collect();
+        };
+        let deaf: Vec<CallKey> = self
+            .media
+            .iter()
+            .filter(is_deaf)
+            .map(|media| media.key)
+            .collect();
         for key in deaf {
             self.reopen_microphone(key);
         }
@@ -227,7 +282,7 @@ impl Core {
 
     /// Finds out what is missing on this machine.
     pub(super) fn look_for_devices(&self) {
-        let Some(engine) = self.handle() else { return };
+        let Some(engine) = self.engine else { return };
         spawn_local(async move {
             let denied = microphone::is_denied().await;
             let mute = microphone::lacks_speaker().await;
@@ -240,7 +295,7 @@ impl Core {
 
     /// Asks for the microphone once, so that no call has to wait for that.
     pub(crate) fn ask_for_microphone(&self) {
-        let Some(engine) = self.handle() else { return };
+        let Some(engine) = self.engine else { return };
         spawn_local(async move {
             let asked = microphone::ask().await;
             engine.run(|core, _| {
@@ -267,7 +322,7 @@ impl Core {
     /// A tap came: sounds may play now.
     pub(crate) fn unlock_sound(&mut self, _: Moment) {
         self.tones.unlock();
-        for media in self.media.values() {
+        for media in self.media.iter() {
             if let Some(peer) = &media.peer {
                 peer.play();
             }

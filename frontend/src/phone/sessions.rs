@@ -14,7 +14,8 @@ impl Core {
             self.on_incoming(now, session, &request);
             return;
         }
-        let Some(&key) = self.sessions.get(&session) else {
+        // What follows on a call that ended here is the agent's business.
+        let Some(key) = self.media.call_of(session) else {
             return;
         };
         match event {
@@ -35,7 +36,6 @@ impl Core {
             }
             SessionEvent::OfferRefused { .. } => self.on_offer_refused(key),
             SessionEvent::Ended(ended) => {
-                self.sessions.remove(&session);
                 let Some(call) = self.calls.call(key) else {
                     return;
                 };
@@ -55,14 +55,13 @@ impl Core {
         };
         let peer = caller(request);
         let key = self.calls.ring(peer.clone());
-        self.sessions.insert(session, key);
         let offer = Some(body.into_owned()).filter(|body| !body.is_empty());
         let media = Media {
             session: Some(session),
             offer,
-            ..Media::default()
+            ..Media::new(key)
         };
-        self.media.insert(key, media);
+        self.media.insert(media);
         let _ = self.command(|agent| agent.progress(now, session, Status::RINGING, None));
         let document = web_sys::window().and_then(|window| window.document());
         if document.is_some_and(|document| document.hidden()) {
@@ -72,7 +71,7 @@ impl Core {
 
     fn on_accepted(&mut self, now: Moment, key: CallKey, body: Option<Body>) {
         let has_answer = self.take_remote(key, body, false);
-        let Some(media) = self.media.get(&key) else {
+        let Some(media) = self.media.get(key) else {
             return;
         };
         if !has_answer {
@@ -91,7 +90,7 @@ impl Core {
     ///
     /// Of several early answers (the call was forked) the first one plays; the final one wins.
     fn take_remote(&mut self, key: CallKey, body: Option<Body>, provisional: bool) -> bool {
-        let Some(media) = self.media.get_mut(&key) else {
+        let Some(media) = self.media.get_mut(key) else {
             return false;
         };
         let Some(peer) = media.peer.clone() else {
@@ -104,7 +103,7 @@ impl Core {
             (None, Some(early)) => early.clone(),
         };
         media.remote = Some(answer.clone());
-        let Some(engine) = self.handle() else {
+        let Some(engine) = self.engine else {
             return true;
         };
         spawn_local(async move {
@@ -118,7 +117,7 @@ impl Core {
 
     /// A call is over: its sound ends, its card says why.
     pub(super) fn finish(&mut self, now: Moment, key: CallKey, reason: EndReason) {
-        self.media.remove(&key);
+        self.media.remove(key);
         notifications::close(key);
         let Some(call) = self.calls.call(key).filter(|call| call.phase.is_live()) else {
             return;

@@ -114,6 +114,16 @@ impl Dialog {
         self.local.tag().unwrap_or("")
     }
 
+    pub(crate) fn remote_tag(&self) -> &str {
+        self.remote.tag().unwrap_or("")
+    }
+
+    /// Goes on counting where the early dialog stopped.
+    pub(crate) fn keep_numbers(&mut self, early: &Self) {
+        self.local_number = early.local_number;
+        self.remote_number = early.remote_number;
+    }
+
     /// The next request of ours within the dialog.
     pub(crate) fn request(&mut self, method: Method) -> Request {
         let number = self.next_number();

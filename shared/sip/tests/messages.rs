@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sidetone_sip::message::{
     Accept, Allow, CSeq, Contacts, ContentType, Expires, HeaderName, Host, Incoming, Limits,
-    MinExpires, Reason, Require, RetryAfter, SipUri, Supported, Transport, TypedHeader, Via,
-    read_frame,
+    MinExpires, MinSe, RAck, RSeq, Reason, Refresher, Require, RetryAfter, SessionExpires, SipUri,
+    Supported, Transport, TypedHeader, Via, read_frame,
 };
 use sidetone_sip::{Address, Headers, Message, Method, Request, Response, Status, Text, Uri};
 #[cfg(target_arch = "wasm32")]
@@ -363,6 +363,46 @@ fn typed_headers_read_and_print() {
         Accept(tokens(&["application/sdp", "text/*"])),
         "application/sdp, text/*",
     );
+    let minute = Duration::from_secs(60);
+    check("776656", RSeq(776_656), "776656");
+    let cseq = CSeq {
+        number: 1,
+        method: Method::Invite,
+    };
+    let rack = RAck {
+        rseq: 776_656,
+        cseq,
+    };
+    check("776656  1 INVITE", rack, "776656 1 INVITE");
+    for (written, refresher) in [
+        ("60", None),
+        ("60;refresher=uac", Some(Refresher::Uac)),
+        ("60 ; Refresher=UAS", Some(Refresher::Uas)),
+        ("60;refresher=who", None),
+    ] {
+        let interval = minute;
+        let header = SessionExpires {
+            interval,
+            refresher,
+        };
+        check(written, header, &header.to_string());
+    }
+    check("60;x=y", MinSe(minute), "60");
+    for wrong in ["", "0", "-1", "4294967296", "1 2", "x"] {
+        assert!(RSeq::parse(&wrong.into()).is_err(), "{wrong}");
+    }
+    for wrong in [
+        "",
+        "1",
+        "1 1",
+        "0 1 INVITE",
+        "1 x INVITE",
+        "1 1 INV/ITE",
+        "1 1 A B",
+    ] {
+        assert!(RAck::parse(&wrong.into()).is_err(), "{wrong}");
+    }
+    assert!(SessionExpires::parse(&";refresher=uac".into()).is_err());
     let mixed = ContentType::parse(&"Multipart / Mixed ; Boundary=\"a;b\"".into()).unwrap();
     assert_eq!(mixed.media_type, "multipart/mixed");
     assert_eq!(mixed.params.value("boundary"), Some("a;b"));

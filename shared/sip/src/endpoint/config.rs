@@ -32,6 +32,22 @@ pub struct Config {
     pub unsolicited: Vec<Text>,
     /// How large a message may be.
     pub limits: Limits,
+    /// Which provisional responses are sent reliably to a caller that supports it.
+    pub reliable_provisionals: ReliableProvisionals,
+}
+
+/// When [`crate::UserAgent::progress`] makes use of reliable provisional responses (RFC 3262 §3).
+///
+/// A session description in a reliable response is final: that of
+/// [`crate::UserAgent::accept`] is then not sent any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReliableProvisionals {
+    /// Only if the caller requires them.
+    IfRequired,
+    /// Also those with a body, if the caller supports it.
+    WithBody,
+    /// All, if the caller supports it.
+    Always,
 }
 
 impl Config {
@@ -49,6 +65,7 @@ impl Config {
             notifies: Vec::new(),
             unsolicited: Vec::new(),
             limits: Limits::default(),
+            reliable_provisionals: ReliableProvisionals::IfRequired,
         }
     }
 }

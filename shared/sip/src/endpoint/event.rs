@@ -134,7 +134,8 @@ pub enum SessionEvent {
         /// The INVITE.
         request: Box<Request>,
     },
-    /// A provisional response other than 100 to our INVITE. With a body, early media may start.
+    /// A provisional response other than 100 to our INVITE. With a body, early media may start;
+    /// 199 ends the early dialog (RFC 6228).
     Progress {
         /// Which.
         status: Status,
@@ -148,13 +149,14 @@ pub enum SessionEvent {
     Accepted {
         /// The 2xx.
         response: Box<Response>,
-        /// The answer.
+        /// The answer, also if it came in a reliable provisional response already.
         body: Option<Body>,
     },
     /// The ACK to our answer is here.
     Confirmed,
     /// The peer makes a new offer: answer or refuse it. Also brings the offer asked for by
-    /// [`crate::UserAgent::request_offer`].
+    /// [`crate::UserAgent::request_offer`], and one in a reliable provisional response to an
+    /// INVITE that had none.
     Offer {
         /// The offer; `None`: we are to make one.
         body: Option<Body>,

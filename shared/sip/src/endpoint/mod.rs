@@ -20,11 +20,11 @@ use crate::subscription::SubscriptionId;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
 use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
 
-/// Extensions this agent knows: what a Require may ask for. None yet.
-const SUPPORTED: &[&str] = &[];
+/// Extensions this agent knows: what a Require may ask for (RFC 3262, RFC 6228).
+const SUPPORTED: &[&str] = &["100rel", "199"];
 
 /// Methods within sessions, which the agent always knows.
-const SESSION_METHODS: [Method; 7] = [
+const SESSION_METHODS: [Method; 8] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -32,6 +32,7 @@ const SESSION_METHODS: [Method; 7] = [
     Method::Options,
     Method::Info,
     Method::Update,
+    Method::Prack,
 ];
 
 /// Whose request a client transaction carries.
@@ -52,6 +53,7 @@ pub(crate) enum Purpose {
     Reinvite,
     /// An offer (RFC 3311).
     Update,
+    Prack,
     Bye,
     Info,
     /// Does the peer still know this dialog?
@@ -93,6 +95,10 @@ pub(crate) enum SubscriberAlarm {
 pub(crate) enum SessionAlarm {
     /// Repeat the provisional response so that proxies keep waiting (RFC 3261 §13.3.1.1).
     Provisional,
+    /// Repeat the reliable provisional response (RFC 3262 §3).
+    Reliable,
+    /// Stop waiting for the PRACK.
+    ReliableDeadline,
     /// Repeat the 2xx (RFC 3261 §13.3.1.4).
     Answer,
     /// Stop waiting for the ACK.
@@ -106,8 +112,14 @@ pub(crate) enum SessionAlarm {
 }
 
 impl SessionAlarm {
-    pub(crate) const ALL: [Self; 6] = [
+    /// Those that end with the answer to the INVITE.
+    pub(crate) const OF_RINGING: [Self; 3] =
+        [Self::Provisional, Self::Reliable, Self::ReliableDeadline];
+
+    pub(crate) const ALL: [Self; 8] = [
         Self::Provisional,
+        Self::Reliable,
+        Self::ReliableDeadline,
         Self::Answer,
         Self::AnswerDeadline,
         Self::CancelDeadline,
@@ -248,13 +260,10 @@ impl Endpoint {
     pub(crate) fn respond_options(&mut self, server: ServerId, request: &Request) {
         let tag = self.tokens.token();
         let mut response = Response::to(request, Status::OK, Some(&tag));
-        self.list_methods(&mut response.headers);
+        self.list_abilities(&mut response.headers);
         response
             .headers
             .push_raw(HeaderName::Accept, "application/sdp");
-        response
-            .headers
-            .push_raw(HeaderName::Supported, SUPPORTED.join(", "));
         self.respond(server, response);
     }
 
@@ -340,6 +349,12 @@ impl Endpoint {
     pub(crate) fn jittered(&mut self, longest: Duration) -> Duration {
         let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(millis / 2 + self.tokens.bits() % (millis / 2 + 1))
+    }
+
+    /// Adds Allow and Supported.
+    pub(crate) fn list_abilities(&self, headers: &mut Headers) {
+        self.list_methods(headers);
+        headers.push_raw(HeaderName::Supported, SUPPORTED.join(", "));
     }
 
     /// The request of `client`, again, with credentials for the challenge in `response`. It still

@@ -5,6 +5,7 @@
 //! as text and read on demand through [`Headers::typed`].
 
 mod address;
+mod extensions;
 mod headers;
 mod method;
 mod parse;
@@ -17,6 +18,7 @@ mod uri;
 mod via;
 
 pub use address::Address;
+pub use extensions::*;
 pub use headers::{CSeq, Contacts, HeaderName, Headers, RawHeader};
 pub use method::Method;
 pub use parse::{HeaderError, Incoming, Limits, Refusal, read_frame};

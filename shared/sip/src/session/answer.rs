@@ -28,13 +28,15 @@ impl Session {
         endpoint: &mut Endpoint,
         server: ServerId,
         mut response: Response,
-        answer: Body,
+        answer: Option<Body>,
         makes_offer: bool,
         sets_up: bool,
     ) {
         contact(&mut response.headers, &self.contact);
-        endpoint.list_methods(&mut response.headers);
-        body::write(&mut response.headers, &mut response.body, answer);
+        endpoint.list_abilities(&mut response.headers);
+        if let Some(answer) = answer {
+            body::write(&mut response.headers, &mut response.body, answer);
+        }
         let number = response.headers.cseq.number;
         let interval = endpoint.config.timers.t1;
         endpoint.respond(server, response);

@@ -1,7 +1,9 @@
 //! The caller's side until the answer (RFC 3261 §13.2, §9.1).
 
 use super::confirmed::Confirmed;
+use super::early::Early;
 use super::offers::Offers;
+use super::reliable::Reliable;
 use super::{Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Invite;
@@ -20,7 +22,15 @@ pub(super) struct Calling {
     /// A CANCEL was sent.
     is_cancelled: bool,
     /// The INVITE had an offer.
-    has_offer: bool,
+    pub(super) has_offer: bool,
+    pub(super) early: Vec<Early>,
+}
+
+impl Calling {
+    pub(super) fn early_index(&self, to_tag: &str) -> Option<usize> {
+        let early = &mut self.early.iter();
+        early.position(|early| early.dialog.remote_tag() == to_tag)
+    }
 }
 
 impl Session {
@@ -38,7 +48,7 @@ impl Session {
         let call_id = endpoint.call_id();
         let mut headers = Headers::new(speaker.from.with_tag(&tag), invite.to, call_id, cseq);
         contact(&mut headers, &speaker.contact);
-        endpoint.list_methods(&mut headers);
+        endpoint.list_abilities(&mut headers);
         headers.others.extend(invite.headers);
         let mut request = Request {
             method: Method::Invite,
@@ -61,6 +71,7 @@ impl Session {
             is_provisional: false,
             is_cancelled: false,
             has_offer,
+            early: Vec::new(),
         };
         Self {
             id,
@@ -69,7 +80,7 @@ impl Session {
             contact: speaker.contact,
             is_caller: true,
             phase: Phase::Calling(calling),
-            name: None,
+            names: Vec::new(),
             is_probing: false,
             is_challenged: false,
             tasks: 1,
@@ -77,6 +88,7 @@ impl Session {
             answer: None,
             offers: Offers::default(),
             peer_updates: false,
+            reliable: Reliable::default(),
         }
     }
 
@@ -103,17 +115,7 @@ impl Session {
             Phase::Calling(calling) => {
                 calling.is_provisional = true;
                 if response.status.code() > 100 {
-                    let status = response.status;
-                    let to_tag = response.headers.to.tag().unwrap_or("").into();
-                    let body = body::read(&response.headers, &response.body);
-                    self.tell(
-                        endpoint,
-                        SessionEvent::Progress {
-                            status,
-                            to_tag,
-                            body,
-                        },
-                    );
+                    self.on_progress(endpoint, response);
                 }
             }
             Phase::Over(Over {
@@ -140,11 +142,21 @@ impl Session {
         match &self.phase {
             Phase::Calling(calling) => {
                 let has_offer = calling.has_offer;
+                let early = self.leave_early_dialogs(endpoint, &to_tag);
+                if let Some(early) = &early {
+                    dialog.keep_numbers(&early.dialog);
+                }
+                let settled = early.filter(|early| early.is_settled);
                 self.note_abilities(&response.headers);
                 self.take_name(endpoint, &dialog);
-                let body = body::read(&response.headers, &response.body);
+                // RFC 3261 §13.2.1: the first description in a reliable response is the answer.
+                let has_answer = has_offer || settled.is_some();
+                let body = match settled {
+                    Some(early) => early.answer,
+                    None => body::read(&response.headers, &response.body),
+                };
                 let ack = dialog.ack(number);
-                if has_offer || body.is_none() {
+                if has_answer || body.is_none() {
                     self.acknowledge(endpoint, client, &to_tag, ack);
                 } else {
                     self.offers.hold_ack(client, &to_tag, ack);

@@ -127,6 +127,7 @@ impl Session {
                 self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteBye, &request));
             }
             Method::Invite => self.on_reinvite(endpoint, server, request),
+            Method::Prack => self.on_prack(endpoint, server, request),
             Method::Update => self.on_update(endpoint, server, request),
             Method::Options => endpoint.respond_options(server, &request),
             Method::Info => {

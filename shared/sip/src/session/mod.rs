@@ -3,13 +3,16 @@
 mod answer;
 mod calling;
 mod confirmed;
+mod early;
 mod offers;
+mod reliable;
 mod ringing;
 
 use answer::Unacknowledged;
 use calling::Calling;
 use confirmed::Confirmed;
 use offers::Offers;
+use reliable::Reliable;
 use ringing::Ringing;
 
 use crate::dialog::{Dialog, DialogId};
@@ -48,8 +51,8 @@ pub(crate) struct Session {
     /// We called, and so own the Call-ID (RFC 3261 §14.1).
     is_caller: bool,
     phase: Phase,
-    /// The name by which requests of the peer find this session.
-    name: Option<DialogId>,
+    /// The names by which requests of the peer find this session: one, or one per early dialog.
+    names: Vec<DialogId>,
     /// An OPTIONS that asks whether the peer still knows the dialog is on its way.
     is_probing: bool,
     /// The peer wants credentials; requests carry them from the start.
@@ -63,6 +66,7 @@ pub(crate) struct Session {
     offers: Offers,
     /// The peer's Allow has UPDATE.
     peer_updates: bool,
+    reliable: Reliable,
 }
 
 #[derive(Debug)]
@@ -117,7 +121,7 @@ impl Session {
         for alarm in SessionAlarm::ALL {
             self.stop_alarm(endpoint, alarm);
         }
-        if let Some(name) = self.name.take() {
+        for name in std::mem::take(&mut self.names) {
             endpoint.dialogs.remove(&name);
         }
     }
@@ -181,7 +185,7 @@ impl Session {
                 self.is_probing = response.status.is_provisional();
                 self.on_request_response(endpoint, response);
             }
-            Purpose::Bye | Purpose::Cancel => {}
+            Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
         }
     }
 
@@ -197,19 +201,33 @@ impl Session {
 
     fn retry(&mut self, endpoint: &mut Endpoint, purpose: Purpose, request: Request, answered: u8) {
         let mut request = request;
-        request.headers.cseq.number = match &mut self.phase {
+        let to_tag = request.headers.to.tag().unwrap_or("").to_owned();
+        let dialog = match &mut self.phase {
             // A BYE is the last of its dialog, which may be another than the one confirmed.
-            Phase::Confirmed(confirmed) if purpose != Purpose::Bye => {
-                confirmed.dialog.next_number()
+            _ if matches!(purpose, Purpose::Bye | Purpose::Invite) => None,
+            Phase::Calling(calling) => {
+                let index = calling.early_index(&to_tag);
+                index.map(|index| &mut calling.early[index].dialog)
             }
-            _ => request.headers.cseq.number + 1,
+            Phase::Ringing(ringing) => Some(&mut ringing.dialog),
+            Phase::Confirmed(confirmed) => Some(&mut confirmed.dialog),
+            Phase::Over(_) => None,
         };
+        request.headers.cseq.number = match dialog {
+            Some(dialog) => dialog.next_number(),
+            None => request.headers.cseq.number + 1,
+        };
+        if purpose == Purpose::Invite {
+            self.leave_early_dialogs(endpoint, "");
+        }
         let client = self.send(endpoint, request, purpose, answered);
-        match &mut self.phase {
-            Phase::Calling(calling) => calling.client = client,
-            Phase::Confirmed(_) if matches!(purpose, Purpose::Reinvite | Purpose::Update) => {
-                self.offers.resent(client);
+        match purpose {
+            Purpose::Invite => {
+                if let Phase::Calling(calling) = &mut self.phase {
+                    calling.client = client;
+                }
             }
+            Purpose::Reinvite | Purpose::Update => self.offers.resent(client),
             _ => {}
         }
     }
@@ -228,7 +246,7 @@ impl Session {
                 self.is_probing = false;
                 self.on_request_unanswered(endpoint);
             }
-            Purpose::Bye | Purpose::Cancel => {}
+            Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
         }
     }
 
@@ -251,7 +269,7 @@ impl Session {
                     let status = Status::SERVER_INTERNAL_ERROR;
                     endpoint.respond_status(server, &request, status);
                 } else {
-                    self.on_early_request(endpoint, server, &request);
+                    self.on_early_request(endpoint, server, request);
                 }
             }
             Phase::Confirmed(confirmed) => {
@@ -269,7 +287,8 @@ impl Session {
                 self.stop_answer(endpoint);
                 endpoint.respond_status(server, &request, Status::OK);
             }
-            Phase::Calling(_) | Phase::Over(_) => {
+            Phase::Calling(_) => self.on_callee_request(endpoint, server, request),
+            Phase::Over(_) => {
                 endpoint.respond_status(server, &request, Status::CALL_DOES_NOT_EXIST);
             }
         }
@@ -278,6 +297,8 @@ impl Session {
     pub(crate) fn on_alarm(&mut self, endpoint: &mut Endpoint, alarm: SessionAlarm) {
         match alarm {
             SessionAlarm::Provisional => self.repeat_provisional(endpoint),
+            SessionAlarm::Reliable => self.repeat_reliable(endpoint),
+            SessionAlarm::ReliableDeadline => self.on_no_prack(endpoint),
             SessionAlarm::Answer => self.repeat_answer(endpoint),
             SessionAlarm::AnswerDeadline => self.on_no_ack(endpoint),
             SessionAlarm::CancelDeadline => self.on_cancel_deadline(endpoint),
@@ -315,7 +336,10 @@ impl Session {
             Phase::Ringing(ringing) => Some(&mut ringing.dialog),
             Phase::Confirmed(confirmed) => Some(&mut confirmed.dialog),
             Phase::Over(over) => over.dialog.as_deref_mut(),
-            Phase::Calling(_) => None,
+            Phase::Calling(calling) => {
+                let index = calling.early_index(self.offers.fork())?;
+                Some(&mut calling.early[index].dialog)
+            }
         }
     }
 
@@ -409,7 +433,9 @@ impl Session {
             let patience = endpoint.config.timers.patience();
             self.start_alarm(endpoint, SessionAlarm::CancelDeadline, patience);
         }
-        for alarm in [SessionAlarm::Provisional, SessionAlarm::OfferRetry] {
+        self.refuse_remote_offer(endpoint, Status::REQUEST_TERMINATED);
+        self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
+        for alarm in SessionAlarm::OF_RINGING {
             self.stop_alarm(endpoint, alarm);
         }
         if over.farewell.is_none() {
@@ -422,7 +448,14 @@ impl Session {
     fn take_name(&mut self, endpoint: &mut Endpoint, dialog: &Dialog) {
         let name = dialog.id();
         endpoint.dialogs.insert(name.clone(), self.id);
-        self.name = Some(name);
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
+
+    fn drop_name(&mut self, endpoint: &mut Endpoint, name: &DialogId) {
+        endpoint.dialogs.remove(name);
+        self.names.retain(|own| own != name);
     }
 
     fn tell(&self, endpoint: &mut Endpoint, event: SessionEvent) {

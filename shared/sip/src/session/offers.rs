@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::early::{Early, HeldPrack};
+use super::reliable::Exchange;
 use super::{Command, Phase, Session};
 use crate::endpoint::config::Body;
 use crate::endpoint::event::SessionEvent;
@@ -34,10 +36,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(32);
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     local: LocalOffer,
-    /// The peer's re-INVITE or UPDATE that waits for the user.
+    /// The peer's re-INVITE, UPDATE or PRACK that waits for the user.
     remote: Option<(ServerId, Request)>,
     /// The ACK that waits for our answer to the offer in a 2xx.
     held_ack: Option<HeldAck>,
+    /// The PRACK that waits for our answer to the offer in a reliable provisional response.
+    held_prack: Option<HeldPrack>,
+    /// The remote tag of the early dialog that this is about, as long as we are calling.
+    fork: Text,
 }
 
 /// Our new offer.
@@ -70,6 +76,12 @@ struct Pending {
     is_cancelled: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offerer {
+    We,
+    Peer,
+}
+
 #[derive(Debug)]
 struct HeldAck {
     client: ClientId,
@@ -79,7 +91,51 @@ struct HeldAck {
 
 impl Offers {
     fn is_quiet(&self) -> bool {
-        matches!(self.local, LocalOffer::None) && self.remote.is_none() && self.held_ack.is_none()
+        matches!(self.local, LocalOffer::None) && self.remote.is_none() && !self.holds_answer()
+    }
+
+    /// Whether the peer waits for an answer of ours in an ACK or a PRACK.
+    fn holds_answer(&self) -> bool {
+        self.held_ack.is_some() || self.held_prack.is_some()
+    }
+
+    pub(super) fn hold_prack(&mut self, held: HeldPrack) {
+        self.fork = held.to_tag.clone();
+        self.held_prack = Some(held);
+    }
+
+    pub(super) fn holds_prack(&self) -> bool {
+        self.held_prack.is_some()
+    }
+
+    /// The early dialog that is negotiated in.
+    pub(super) fn fork(&self) -> &str {
+        &self.fork
+    }
+
+    /// Turns to another early dialog; false if something is under way in the one before.
+    pub(super) fn choose_fork(&mut self, to_tag: &str) -> bool {
+        let is_free = self.is_of_fork(to_tag);
+        if is_free {
+            self.fork = to_tag.into();
+        }
+        is_free
+    }
+
+    /// Whether nothing is under way in other early dialogs.
+    pub(super) fn is_of_fork(&self, to_tag: &str) -> bool {
+        self.fork == *to_tag || self.is_quiet()
+    }
+
+    /// The offer that `client` carried.
+    fn take_pending(&mut self, client: ClientId) -> Option<Pending> {
+        match std::mem::take(&mut self.local) {
+            LocalOffer::Pending(pending) if pending.client == client => Some(pending),
+            other => {
+                self.local = other;
+                None
+            }
+        }
     }
 
     pub(super) fn hold_ack(&mut self, client: ClientId, to_tag: &str, ack: Request) {
@@ -154,12 +210,45 @@ impl Session {
 
     /// An offer that the peer answers at once, without asking its user (RFC 3311 §5.1).
     pub(crate) fn update(&mut self, endpoint: &mut Endpoint, body: Body) -> Command {
-        self.confirmed()?;
-        if !self.offers.is_quiet() || self.awaits_answer_in_ack() || !self.peer_updates {
+        self.alive()?;
+        let is_quiet = self.offers.is_quiet() && !self.awaits_answer_in_ack();
+        if !is_quiet || !self.peer_updates || !self.choose_settled_dialog() {
             return Err(CommandError::WrongState);
         }
         self.send_offer(endpoint, Draft::new(Method::Update, Some(body)));
         Ok(())
+    }
+
+    /// RFC 3311 §5.1: before the INVITE is answered, its own offer must be.
+    fn choose_settled_dialog(&mut self) -> bool {
+        match &self.phase {
+            Phase::Calling(calling) => match calling.early.iter().rfind(|e| e.is_settled) {
+                Some(early) => self.offers.choose_fork(early.dialog.remote_tag()),
+                None => false,
+            },
+            Phase::Ringing(_) => self.reliable.exchange() == Exchange::Settled,
+            Phase::Confirmed(_) => true,
+            Phase::Over(_) => false,
+        }
+    }
+
+    /// Whose offer of the INVITE is still open.
+    fn initial_offer(&self) -> Option<Offerer> {
+        match &self.phase {
+            Phase::Calling(calling) => {
+                let of_fork = |e: &&Early| e.dialog.remote_tag() == self.offers.fork();
+                let early = calling.early.iter().find(of_fork);
+                let is_settled = early.is_some_and(|early| early.is_settled);
+                (!is_settled).then_some(Offerer::We)
+            }
+            Phase::Ringing(ringing) => match self.reliable.exchange() {
+                Exchange::Settled => None,
+                Exchange::Sent if !ringing.has_offer() => Some(Offerer::We),
+                Exchange::Sent | Exchange::Open => Some(Offerer::Peer),
+            },
+            Phase::Confirmed(_) => self.awaits_answer_in_ack().then_some(Offerer::We),
+            Phase::Over(_) => None,
+        }
     }
 
     fn send_offer(&mut self, endpoint: &mut Endpoint, mut draft: Draft) {
@@ -168,7 +257,7 @@ impl Session {
         };
         let mut request = dialog.request(draft.method.clone());
         contact(&mut request.headers, &self.contact);
-        endpoint.list_methods(&mut request.headers);
+        endpoint.list_abilities(&mut request.headers);
         if let Some(offer) = draft.body.clone() {
             body::write(&mut request.headers, &mut request.body, offer);
         }
@@ -253,16 +342,18 @@ impl Session {
         if let Phase::Over(_) = self.phase {
             return;
         }
+        let Some(pending) = self.offers.take_pending(client) else {
+            return;
+        };
         self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
-        let offer = std::mem::take(&mut self.offers.local);
         let status = response.status;
         if let Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT = status {
             self.on_dialog_lost(endpoint, response);
             return;
         }
         self.note_abilities(&response.headers);
-        match (self.offer_wait(endpoint, &response), offer) {
-            (Some(wait), LocalOffer::Pending(pending)) if pending.is_worth_retrying() => {
+        match self.offer_wait(endpoint, &response) {
+            Some(wait) if pending.is_worth_retrying() => {
                 self.offers.local = LocalOffer::Postponed(pending.draft);
                 self.start_alarm(endpoint, SessionAlarm::OfferRetry, wait);
             }
@@ -306,7 +397,6 @@ impl Session {
         if self.acknowledge_again(endpoint, client, &to_tag) || self.offers.holds_ack(&to_tag) {
             return;
         }
-        self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
         let is_invite = response.headers.cseq.method == Method::Invite;
         let ack = self.dialog_mut().map(|dialog| {
             dialog.refresh_target(&response.headers);
@@ -321,11 +411,16 @@ impl Session {
             }
             return;
         }
+        let Some(pending) = self.offers.take_pending(client) else {
+            if is_invite {
+                self.acknowledge(endpoint, client, &to_tag, ack);
+            }
+            return;
+        };
+        self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
         self.note_abilities(&response.headers);
         let body = body::read(&response.headers, &response.body);
-        let offer = std::mem::take(&mut self.offers.local);
-        let asked = matches!(&offer, LocalOffer::Pending(pending) if pending.draft.body.is_none());
-        if asked && body.is_some() {
+        if pending.draft.body.is_none() && body.is_some() {
             self.offers.hold_ack(client, &to_tag, ack);
             self.tell(endpoint, SessionEvent::Offer { body });
             return;
@@ -357,7 +452,7 @@ impl Session {
             endpoint.respond_status(server, &request, Status::REQUEST_PENDING);
             return;
         }
-        if self.offers.remote.is_some() || self.offers.held_ack.is_some() || self.answer.is_some() {
+        if self.offers.remote.is_some() || self.offers.holds_answer() || self.answer.is_some() {
             endpoint.respond_retry_later(server, &request);
             return;
         }
@@ -382,13 +477,15 @@ impl Session {
         let offers = &self.offers;
         let is_offer = !request.body.is_empty();
         let of_update = |(_, offer): &(_, Request)| offer.method == Method::Update;
-        let is_busy = is_offer && (offers.remote.is_some() || offers.held_ack.is_some());
-        if is_busy || offers.remote.as_ref().is_some_and(of_update) {
+        let initial = self.initial_offer().filter(|_| is_offer);
+        let is_busy = is_offer && (offers.remote.is_some() || offers.holds_answer());
+        let of_other = offers.remote.as_ref().is_some_and(of_update);
+        if is_busy || of_other || initial == Some(Offerer::Peer) {
             endpoint.respond_retry_later(server, &request);
             return;
         }
-        let has_own = matches!(offers.local, LocalOffer::Pending(_)) || self.awaits_answer_in_ack();
-        if is_offer && has_own {
+        let has_own = matches!(offers.local, LocalOffer::Pending(_)) && is_offer;
+        if has_own || initial == Some(Offerer::We) {
             endpoint.respond_status(server, &request, Status::REQUEST_PENDING);
             return;
         }
@@ -397,12 +494,34 @@ impl Session {
         }
         self.note_abilities(&request.headers);
         if is_offer {
-            let patience = endpoint.config.timers.patience();
-            self.start_alarm(endpoint, SessionAlarm::OfferExpiry, patience);
-            self.take_offer(endpoint, server, request);
+            self.take_urgent_offer(endpoint, server, request);
         } else {
             self.accept_update(endpoint, server, &request, None);
         }
+    }
+
+    /// RFC 3262 §5: the answer belongs into the 2xx to the PRACK.
+    pub(super) fn on_offer_in_prack(
+        &mut self,
+        endpoint: &mut Endpoint,
+        server: ServerId,
+        prack: Request,
+    ) {
+        let is_open = self.initial_offer().is_some();
+        if is_open || matches!(self.offers.local, LocalOffer::Pending(_)) {
+            endpoint.respond_status(server, &prack, Status::REQUEST_PENDING);
+        } else if self.offers.remote.is_some() {
+            endpoint.respond_retry_later(server, &prack);
+        } else {
+            self.take_urgent_offer(endpoint, server, prack);
+        }
+    }
+
+    /// An offer in a request that does not wait for long.
+    fn take_urgent_offer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
+        let patience = endpoint.config.timers.patience();
+        self.start_alarm(endpoint, SessionAlarm::OfferExpiry, patience);
+        self.take_offer(endpoint, server, request);
     }
 
     fn take_offer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
@@ -433,6 +552,7 @@ impl Session {
                 dialog.refresh_target(&request.headers);
                 let response = Response::to(&request, Status::OK, None);
                 let makes_offer = request.body.is_empty();
+                let answer = Some(answer);
                 self.send_answer(endpoint, server, response, answer, makes_offer, false);
             }
             Some((server, request)) => {
@@ -440,6 +560,11 @@ impl Session {
             }
             None if self.offers.held_ack.is_some() => {
                 self.release_held_ack(endpoint, Some(answer));
+            }
+            None if self.offers.held_prack.is_some() => {
+                if let Some(held) = self.offers.held_prack.take() {
+                    self.release_prack(endpoint, &held, answer);
+                }
             }
             None => return Err(CommandError::WrongState),
         }
@@ -461,7 +586,7 @@ impl Session {
         }
         let mut response = Response::to(request, Status::OK, None);
         contact(&mut response.headers, &self.contact);
-        endpoint.list_methods(&mut response.headers);
+        endpoint.list_abilities(&mut response.headers);
         if let Some(answer) = answer {
             body::write(&mut response.headers, &mut response.body, answer);
         }
@@ -499,6 +624,18 @@ impl Session {
         self.stop_alarm(endpoint, SessionAlarm::OfferExpiry);
         endpoint.respond_status(server, &request, status);
         true
+    }
+
+    /// Whatever is under way has become pointless: its early dialog is gone.
+    pub(super) fn drop_offers(&mut self, endpoint: &mut Endpoint) {
+        self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
+        if !matches!(std::mem::take(&mut self.offers.local), LocalOffer::None) {
+            self.tell_offer_refused(endpoint, Status::REQUEST_TERMINATED);
+        }
+        let held = self.offers.held_prack.take().is_some();
+        if held || self.refuse_remote_offer(endpoint, Status::REQUEST_TERMINATED) {
+            self.tell(endpoint, SessionEvent::OfferWithdrawn);
+        }
     }
 
     /// The peer cancelled its re-INVITE.

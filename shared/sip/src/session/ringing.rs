@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::confirmed::Confirmed;
 use super::offers::Offers;
+use super::reliable::{Exchange, Reliable};
 use super::{Command, Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
@@ -24,6 +25,8 @@ pub(super) struct Ringing {
     pub(super) dialog: Dialog,
     /// The last provisional response above 100.
     progress: Option<Response>,
+    /// Its status, if it was sent reliably.
+    renewal: Option<Status>,
 }
 
 impl Session {
@@ -45,12 +48,14 @@ impl Session {
             answered: 0,
         };
         endpoint.transactions.note(server, task);
+        let reliable = Reliable::asked_by(&invite);
         let request = Box::new(invite.clone());
         let ringing = Ringing {
             server,
             invite,
             dialog: dialog.clone(),
             progress: None,
+            renewal: None,
         };
         let mut session = Self {
             id,
@@ -59,7 +64,7 @@ impl Session {
             contact: Address::new(contact),
             is_caller: false,
             phase: Phase::Ringing(Box::new(ringing)),
-            name: None,
+            names: Vec::new(),
             is_probing: false,
             is_challenged: false,
             tasks: 0,
@@ -67,6 +72,7 @@ impl Session {
             answer: None,
             offers: Offers::default(),
             peer_updates: false,
+            reliable,
         };
         session.note_abilities(&request.headers);
         session.take_name(endpoint, &dialog);
@@ -80,19 +86,25 @@ impl Session {
         status: Status,
         body: Option<Body>,
     ) -> Command {
+        if !status.is_provisional() || status == Status::TRYING || self.reliable.is_accepting() {
+            return Err(CommandError::WrongState);
+        }
+        let policy = endpoint.config.reliable_provisionals;
         let ringing = match &mut self.phase {
             Phase::Ringing(ringing) => ringing,
             Phase::Over(_) => return Err(CommandError::Gone),
             Phase::Calling(_) | Phase::Confirmed(_) => return Err(CommandError::WrongState),
         };
-        if !status.is_provisional() || status == Status::TRYING {
-            return Err(CommandError::WrongState);
+        if self.reliable.covers(policy, body.is_some()) {
+            ringing.renewal = Some(status);
+            return self.progress_reliably(endpoint, status, body);
         }
         let mut response = ringing.response(status);
         contact(&mut response.headers, &self.contact);
-        if let Some(body) = body {
+        if let Some(body) = body.filter(|_| !self.reliable.was_used()) {
             body::write(&mut response.headers, &mut response.body, body);
         }
+        ringing.renewal = None;
         ringing.progress = Some(response.clone());
         let server = ringing.server;
         endpoint.respond(server, response);
@@ -102,6 +114,10 @@ impl Session {
 
     pub(super) fn repeat_provisional(&mut self, endpoint: &mut Endpoint) {
         if let Phase::Ringing(ringing) = &self.phase
+            && let Some(status) = ringing.renewal
+        {
+            self.renew_reliable(endpoint, status);
+        } else if let Phase::Ringing(ringing) = &self.phase
             && let Some(response) = &ringing.progress
         {
             endpoint.respond(ringing.server, response.clone());
@@ -110,19 +126,35 @@ impl Session {
     }
 
     pub(crate) fn accept(&mut self, endpoint: &mut Endpoint, answer: Body) -> Command {
-        let ringing = match &self.phase {
-            Phase::Ringing(ringing) => ringing,
+        match &self.phase {
+            Phase::Ringing(_) if !self.reliable.is_accepting() => {}
             Phase::Over(_) => return Err(CommandError::Gone),
-            Phase::Calling(_) | Phase::Confirmed(_) => return Err(CommandError::WrongState),
-        };
-        self.stop_alarm(endpoint, SessionAlarm::Provisional);
-        let (server, response) = (ringing.server, ringing.response(Status::OK));
-        let makes_offer = ringing.invite.body.is_empty();
-        let dialog = ringing.dialog.clone();
-        let confirmed = Confirmed { dialog };
-        self.phase = Phase::Confirmed(Box::new(confirmed));
-        self.send_answer(endpoint, server, response, answer, makes_offer, true);
+            _ => return Err(CommandError::WrongState),
+        }
+        if self.reliable.must_hold_answer() {
+            self.reliable.hold_answer(answer);
+        } else {
+            self.answer_invite(endpoint, answer);
+        }
         Ok(())
+    }
+
+    /// Sends the 2xx.
+    pub(super) fn answer_invite(&mut self, endpoint: &mut Endpoint, answer: Body) {
+        let Phase::Ringing(ringing) = &self.phase else {
+            return;
+        };
+        let (server, response) = (ringing.server, ringing.response(Status::OK));
+        // RFC 3261 §13.2.1: what was described reliably is not described again.
+        let answer = Some(answer).filter(|_| self.reliable.exchange() == Exchange::Open);
+        let makes_offer = answer.is_some() && !ringing.has_offer();
+        let dialog = ringing.dialog.clone();
+        for alarm in SessionAlarm::OF_RINGING {
+            self.stop_alarm(endpoint, alarm);
+        }
+        self.reliable.finish();
+        self.phase = Phase::Confirmed(Box::new(Confirmed { dialog }));
+        self.send_answer(endpoint, server, response, answer, makes_offer, true);
     }
 
     pub(crate) fn reject(
@@ -195,29 +227,39 @@ impl Session {
         &mut self,
         endpoint: &mut Endpoint,
         server: ServerId,
-        request: &Request,
+        request: Request,
     ) {
         match request.method {
             // RFC 3261 §15.1.2.
             Method::Bye => {
-                endpoint.respond_status(server, request, Status::OK);
+                endpoint.respond_status(server, &request, Status::OK);
                 self.refuse(endpoint, Status::REQUEST_TERMINATED, Vec::new());
-                self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteBye, request));
+                self.tell_ended(endpoint, Ended::by_request(EndedBy::RemoteBye, &request));
             }
-            Method::Invite => endpoint.respond_retry_later(server, request),
-            Method::Options => endpoint.respond_options(server, request),
+            Method::Invite => endpoint.respond_retry_later(server, &request),
+            Method::Prack => self.on_prack(endpoint, server, request),
+            Method::Update => self.on_update(endpoint, server, request),
+            Method::Options => endpoint.respond_options(server, &request),
             Method::Info => {
-                endpoint.respond_status(server, request, Status::OK);
+                endpoint.respond_status(server, &request, Status::OK);
                 let body = body::read(&request.headers, &request.body);
                 self.tell(endpoint, SessionEvent::Info { body });
             }
-            _ => endpoint.respond_not_allowed(server, request),
+            _ => endpoint.respond_not_allowed(server, &request),
         }
     }
 }
 
 impl Ringing {
-    fn response(&self, status: Status) -> Response {
+    pub(super) const fn server(&self) -> ServerId {
+        self.server
+    }
+
+    pub(super) const fn has_offer(&self) -> bool {
+        !self.invite.body.is_empty()
+    }
+
+    pub(super) fn response(&self, status: Status) -> Response {
         Response::to(&self.invite, status, Some(self.dialog.local_tag()))
     }
 }

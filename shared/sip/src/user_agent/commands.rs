@@ -96,10 +96,11 @@ impl UserAgent {
     }
 
     /// Sends a provisional response (101–199) to an incoming session, with a body if early media
-    /// is wanted.
+    /// is wanted. Where the caller and [`crate::Config::reliable_provisionals`] want it, it is
+    /// repeated until its PRACK is here, and further ones wait for that (RFC 3262 §3).
     ///
     /// # Errors
-    /// [`CommandError::WrongState`] also for any other status.
+    /// [`CommandError::WrongState`] also for any other status, and once accepted.
     pub fn progress(
         &mut self,
         now: Moment,
@@ -114,7 +115,8 @@ impl UserAgent {
 
     /// Answers an incoming session with 200 and this body; retransmitted until the ACK is here.
     /// If the INVITE had no offer, `body` is one, and [`crate::SessionEvent::OfferAnswered`]
-    /// brings its answer.
+    /// brings its answer. If a reliable provisional response described the session, the 200 waits
+    /// for its PRACK and goes out without `body` (RFC 3262 §3, §5).
     ///
     /// # Errors
     /// [`CommandError::WrongState`] unless it rings.
@@ -183,8 +185,8 @@ impl UserAgent {
     /// its user. It ends as one of [`UserAgent::offer`] does.
     ///
     /// # Errors
-    /// [`CommandError::WrongState`] unless confirmed, the peer allows UPDATE and no offer is under
-    /// way.
+    /// [`CommandError::WrongState`] unless the offer of the INVITE is answered (also by a reliable
+    /// provisional response), the peer allows UPDATE and no offer is under way.
     pub fn update(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
         self.command(now, session, |session, endpoint| {
             session.update(endpoint, body)
@@ -215,8 +217,8 @@ impl UserAgent {
         })
     }
 
-    /// Refuses [`SessionEvent::Offer`]; the session stays as it was. The offer of a 2xx can't be
-    /// refused (RFC 3261 §13.2.2.4): answer it, then end the session.
+    /// Refuses [`SessionEvent::Offer`]; the session stays as it was. The offer of a response can't
+    /// be refused (RFC 3261 §13.2.2.4): answer it, then end the session.
     ///
     /// # Errors
     /// [`CommandError::WrongState`] if there is none to refuse, and for a status below 300.

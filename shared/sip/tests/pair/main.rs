@@ -12,6 +12,7 @@ mod loss;
 mod offers;
 mod registrar;
 mod registration;
+mod reliable;
 mod reoffers;
 mod strangers;
 mod updates;

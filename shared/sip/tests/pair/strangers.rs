@@ -74,7 +74,10 @@ fn methods_that_are_not_served_are_not_allowed() {
         let response = answer_to(stranger(Method::from_token(&method.into()), None));
         assert_eq!(response.status, Status::METHOD_NOT_ALLOWED, "{method}");
         let allow = header(&response, &HeaderName::Allow);
-        assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
+        assert_eq!(
+            allow,
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+        );
         assert!(response.headers.to.tag().is_some());
     }
 }
@@ -84,7 +87,10 @@ fn options_tell_what_the_agent_can() {
     let response = answer_to(stranger(Method::Options, None));
     assert_eq!(response.status, Status::OK);
     let allow = header(&response, &HeaderName::Allow);
-    assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
+    assert_eq!(
+        allow,
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+    );
     assert_eq!(header(&response, &HeaderName::Accept), "application/sdp");
     assert_eq!(response.headers.raw(&HeaderName::Supported).count(), 1);
 }
@@ -139,10 +145,13 @@ fn what_can_not_be_understood_is_refused_with_the_reason() {
     let mut request = stranger(Method::Invite, Some("application/sdp"));
     request
         .headers
-        .push_raw(HeaderName::Require, "100rel, timer");
+        .push_raw(HeaderName::Require, "precondition, resource-priority");
     let response = answer_to(request);
     assert_eq!(response.status, Status::BAD_EXTENSION);
-    assert_eq!(header(&response, &HeaderName::Unsupported), "100rel, timer");
+    assert_eq!(
+        header(&response, &HeaderName::Unsupported),
+        "precondition, resource-priority"
+    );
 
     for body_type in [
         "text/plain",
@@ -228,7 +237,7 @@ fn requests_within_a_dialog_that_are_not_served() {
     pair.deliver(A, &Message::Request(in_dialog(&invite, Method::Refer, 6)));
     assert_eq!(
         header(pair.last_response(405, &Method::Refer), &HeaderName::Allow),
-        "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
     );
     let mut demanding = in_dialog(&invite, Method::Info, 7);
     demanding

@@ -47,6 +47,7 @@ fn extension(stored: &sidetone_store::Extension) -> Extension {
         secret: Known::Ha1 {
             md5: secret(&stored.secret.md5),
             sha256: secret(&stored.secret.sha256),
+            sha512_256: None,
         },
     }
 }

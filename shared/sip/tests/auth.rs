@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use sidetone_sip::auth::{
-    Algorithm, Authenticator, Authorization, Challenge, Credentials, Known, Refused, Secret,
-    Verdict, WwwAuthenticate, answer, challenges, credentials, ha1, strongest,
+    Algorithm, Authenticator, Authorization, Challenge, Credentials, Known, QopOptions, Question,
+    Refused, Secret, Verdict, WwwAuthenticate, answer, challenges, credentials, ha1, next_nonce,
+    strongest,
 };
 use sidetone_sip::message::{HeaderName, TypedHeader};
 use sidetone_sip::{Address, Headers, Method, Moment, SeededTokens, Text, Uri};
@@ -37,6 +38,11 @@ fn rfc_7616_section_3_9_1() {
             "SHA-256",
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
         ),
+        // The same question with the third algorithm; this response is OpenSSL's.
+        (
+            "SHA-512-256",
+            "430d05014cecc49cab6fbe03176d41a1da86cbfe24a16580e22aaad928d960d0",
+        ),
     ] {
         let challenge = challenge(&format!(
             "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", \
@@ -58,6 +64,98 @@ fn rfc_7616_section_3_9_1() {
     }
 }
 
+/// As corrected by erratum 4897: the RFC's own response is made with another hash.
+#[test]
+fn rfc_7616_section_3_9_2() {
+    let challenge = challenge(
+        "Digest realm=\"api@example.org\", qop=\"auth\", algorithm=SHA-512-256, \
+         nonce=\"5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK\", \
+         opaque=\"HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS\", charset=UTF-8",
+    );
+    let credentials = answer(
+        &challenge,
+        "J\u{e4}s\u{f8}n Doe",
+        &Secret::new("Secret, or not?"),
+        &get(),
+        "/doe.json",
+        "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
+        1,
+    )
+    .unwrap();
+    assert_eq!(
+        credentials.response,
+        "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+    );
+}
+
+/// The question of RFC 7616 §3.9.1 with a body to protect; these responses are OpenSSL's.
+#[test]
+fn auth_int_protects_the_body() {
+    for (algorithm, response) in [
+        ("MD5", "d1b8e2ac3f6782372de4bf3d8735b406"),
+        (
+            "SHA-256",
+            "385d2de062660ced11876f42d9497c69cacf5caaf3d951dd424aee9f7157d563",
+        ),
+        (
+            "SHA-512-256",
+            "5e69357dfa951887c95e88aae45b1f7f834aeba94f85648b86d532e82afdb589",
+        ),
+    ] {
+        let challenge = challenge(&format!(
+            "Digest realm=\"http-auth@example.org\", qop=\"auth-int\", algorithm={algorithm}, \
+             nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\""
+        ));
+        let question = Question::new(
+            &challenge,
+            "Mufasa",
+            &get(),
+            "/dir/index.html",
+            b"v=0\r\n",
+            "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+            1,
+        )
+        .unwrap();
+        assert_eq!(question.response(&Secret::new("Circle of Life")), response);
+    }
+}
+
+#[test]
+fn a_changed_body_is_noticed() {
+    let mut desk = Desk::new();
+    let mut challenge = desk.challenge(0, Algorithm::Sha256);
+    challenge.qop = Some(QopOptions {
+        auth: false,
+        auth_int: true,
+    });
+    for (count, body, verdict) in [
+        (1, "body", granted("101")),
+        (2, "bodY", Verdict::Refused(Refused::WrongSecret)),
+    ] {
+        let (method, uri) = (Method::Register, "sip:demo.local");
+        let question =
+            Question::new(&challenge, "101", &method, uri, body.as_bytes(), "c", count).unwrap();
+        let response = question.response(&Secret::new("demo-101"));
+        assert_eq!(desk.verify(1, &question.credentials(response)), verdict);
+    }
+}
+
+#[test]
+fn the_next_nonce_is_read() {
+    let mut headers = headers();
+    let name = HeaderName::AuthenticationInfo;
+    assert_eq!(next_nonce(&headers, &name), None);
+    headers.push_raw(name.clone(), "qop=auth, rspauth=\"0\"");
+    assert_eq!(next_nonce(&headers, &name), None);
+    headers.push_raw(
+        name.clone(),
+        "cnonce=\"c\" , NextNonce = \"a, \\\"b\" ,nc=00000001",
+    );
+    assert_eq!(next_nonce(&headers, &name), Some("a, \"b".into()));
+    headers.push_raw(name.clone(), "nextnonce=\"another\"");
+    assert_eq!(next_nonce(&headers, &name), None, "it could be either");
+}
+
 #[test]
 fn rfc_2617_with_and_without_qop() {
     let line = "Digest realm=\"testrealm@host.com\", \
@@ -75,7 +173,7 @@ fn rfc_2617_with_and_without_qop() {
         let credentials =
             answer(&challenge, "Mufasa", &secret, &get(), uri, "0a4f113b", 1).unwrap();
         assert_eq!(credentials.response, response);
-        assert_eq!(credentials.qop.is_some(), !qop.is_empty());
+        assert_eq!(credentials.protection.is_some(), !qop.is_empty());
     }
 }
 
@@ -86,7 +184,7 @@ fn the_strongest_known_challenge_is_chosen() {
     headers.push_raw(
         name.clone(),
         "NoOneKnowsThis opaque-data=here, Digest realm=\"a, \\\"b\", nonce=\"1\", algorithm=MD5, \
-         qop=\"auth\", Digest realm=\"a\", nonce=\"2\", algorithm=SHA-512-256",
+         qop=\"auth\", Digest realm=\"a\", nonce=\"2\", algorithm=SHA-3",
     );
     headers.push_raw(name.clone(), "Basic realm=\"c\"");
     headers.push_raw(
@@ -97,16 +195,27 @@ fn the_strongest_known_challenge_is_chosen() {
         name.clone(),
         "Digest realm=\"a\", nonce=\"4\", algorithm=SHA-256, qop=\"auth-int\"",
     );
+    headers.push_raw(
+        name.clone(),
+        "Digest realm=\"a\", nonce=\"5\", algorithm=SHA-256, qop=\"auth-new\"",
+    );
     let all = challenges(&headers, &name);
     let nonces: Vec<&str> = all.iter().map(|c| c.nonce.as_str()).collect();
-    assert_eq!(nonces, ["1", "2", "3", "4"]);
+    assert_eq!(nonces, ["1", "2", "3", "4", "5"]);
     assert_eq!(all[0].realm, "a, \"b");
     assert_eq!(all[1].algorithm, None);
     let best = strongest(&all).unwrap();
     assert_eq!((best.nonce.as_str(), best.stale), ("3", true));
     assert_eq!(strongest(&all[..2]).unwrap().nonce, "1");
     assert_eq!(strongest(&all[1..2]), None);
-    assert_eq!(strongest(&all[3..]), None);
+    assert_eq!(strongest(&all[3..4]).unwrap().nonce, "4");
+    assert_eq!(strongest(&all[4..5]), None);
+    headers.push_raw(
+        name.clone(),
+        "Digest realm=\"a\", nonce=\"6\", algorithm=SHA-512-256",
+    );
+    let all = challenges(&headers, &name);
+    assert_eq!(strongest(&all).unwrap().nonce, "6");
 }
 
 #[test]
@@ -143,7 +252,7 @@ fn credentials_of_other_schemes_and_halves_are_skipped() {
         "Digest username=\"a\"",
         "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"u\", response=\"x\", qop=auth",
         "Digest username=\"a\", username=\"b\", realm=\"r\", nonce=\"n\", uri=\"u\", response=\"x\"",
-        "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"u\", response=\"x\", qop=auth-int",
+        "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"u\", response=\"x\", qop=auth-int, nc=1",
         "",
         ",,,=",
     ] {
@@ -188,10 +297,11 @@ impl Desk {
         let now = Moment::from_millis(at);
         let method = Method::Register;
         self.authenticator
-            .verify(now, credentials, &method, |user| match user {
+            .verify(now, credentials, &method, b"body", |user| match user {
                 "101" => Some(Known::Password(Secret::new("demo-101"))),
                 "102" => Some(Known::Ha1 {
                     md5: None,
+                    sha512_256: None,
                     sha256: Some(Secret::new(ha1(
                         Algorithm::Sha256,
                         "102",
@@ -302,9 +412,9 @@ fn a_stored_hash_serves_only_its_algorithm() {
 fn without_qop_a_nonce_serves_once() {
     let mut desk = Desk::new();
     let mut challenge = desk.challenge(0, Algorithm::Md5);
-    (challenge.qop_auth, challenge.qop_present) = (false, false);
+    challenge.qop = None;
     let credentials = reply(&challenge, "101", "demo-101", 1);
-    assert_eq!(credentials.qop, None);
+    assert_eq!(credentials.protection, None);
     assert_eq!(desk.verify(1, &credentials), granted("101"));
     assert_eq!(desk.verify(2, &credentials), Verdict::Stale);
 }

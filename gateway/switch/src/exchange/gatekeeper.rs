@@ -99,7 +99,7 @@ impl Exchange {
         let (stale, refused) = match ours.zip(gatekeeper.tenants.get_mut(tenant)) {
             None => (false, None),
             Some((ours, authenticator)) => {
-                match authenticator.verify(now, &ours, &request.method, lookup) {
+                match authenticator.verify(now, &ours, &request.method, &request.body, lookup) {
                     Verdict::Granted { username } => return Ok(of_user(&username)),
                     Verdict::Stale => (true, None),
                     Verdict::Refused(refused) => (false, Some(refused)),

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::digest::{ha1, keyed, response, same};
-use super::{Algorithm, Challenge, Credentials, Secret};
+use super::digest::{Protected, ha1, hash, keyed, response, same};
+use super::{Algorithm, Challenge, Credentials, QopOptions, Secret};
 use crate::message::Method;
 use crate::{Moment, Text, TokenSource};
 
@@ -27,6 +27,8 @@ pub enum Known {
         md5: Option<Secret>,
         /// For SHA-256.
         sha256: Option<Secret>,
+        /// For SHA-512-256.
+        sha512_256: Option<Secret>,
     },
 }
 
@@ -113,8 +115,10 @@ impl Authenticator {
             nonce: nonce.clone(),
             opaque: Some(self.opaque.as_str().into()),
             algorithm: Some(algorithm),
-            qop_auth: true,
-            qop_present: true,
+            qop: Some(QopOptions {
+                auth: true,
+                auth_int: false,
+            }),
             stale,
         })
     }
@@ -132,7 +136,7 @@ impl Authenticator {
         same(nonce, &self.issue(facts)).then_some(facts)
     }
 
-    /// Judges the credentials of a request with `method`. `lookup` tells what is known of a
+    /// Judges the credentials of a request with `method` and `body`. `lookup` tells what is known of a
     /// user name. The `digest-uri` need not equal the Request-URI, which hops on the way may
     /// change (RFC 3261 §22.4); against reuse for another target stands the nonce count.
     pub fn verify(
@@ -140,9 +144,10 @@ impl Authenticator {
         now: Moment,
         credentials: &Credentials,
         method: &Method,
+        body: &[u8],
         lookup: impl FnOnce(&str) -> Option<Known>,
     ) -> Verdict {
-        match self.judge(credentials, method, lookup) {
+        match self.judge(credentials, method, body, lookup) {
             Err(refused) => Verdict::Refused(refused),
             Ok(nonce) if self.spend(now, nonce, credentials) => Verdict::Granted {
                 username: credentials.username.detached(),
@@ -155,6 +160,7 @@ impl Authenticator {
         &self,
         credentials: &Credentials,
         method: &Method,
+        body: &[u8],
         lookup: impl FnOnce(&str) -> Option<Known>,
     ) -> Result<Nonce, Refused> {
         let Credentials {
@@ -175,21 +181,29 @@ impl Authenticator {
             Some(Known::Password(password)) => {
                 Some(ha1(algorithm, username, realm, password.reveal()))
             }
-            Some(Known::Ha1 { md5, sha256 }) => match algorithm {
-                Algorithm::Md5 => md5.as_ref().map(|ha1| ha1.reveal().to_owned()),
-                Algorithm::Sha256 => sha256.as_ref().map(|ha1| ha1.reveal().to_owned()),
-            },
+            Some(Known::Ha1 {
+                md5,
+                sha256,
+                sha512_256,
+            }) => {
+                let stored = match algorithm {
+                    Algorithm::Md5 => md5,
+                    Algorithm::Sha256 => sha256,
+                    Algorithm::Sha512256 => sha512_256,
+                };
+                stored.as_ref().map(|ha1| ha1.reveal().to_owned())
+            }
         };
         let expected = response(
             algorithm,
             &secret.ok_or(Refused::UnknownUser)?,
             &credentials.nonce,
-            credentials
-                .qop
-                .as_ref()
-                .map(|(cnonce, count)| (cnonce.as_str(), *count)),
-            method.as_str(),
-            &credentials.uri,
+            credentials.protection.as_ref(),
+            &Protected {
+                method: method.as_str(),
+                uri: &credentials.uri,
+                body_hash: &hash(algorithm, &[body]),
+            },
         );
         if same(&expected, &credentials.response) {
             Ok(nonce)
@@ -206,10 +220,8 @@ impl Authenticator {
             return false;
         }
         // Without qop (RFC 2069) there is no count, so such a nonce is good for one request.
-        let count = credentials
-            .qop
-            .as_ref()
-            .map_or(u32::MAX, |(_, count)| *count);
+        let protection = credentials.protection.as_ref();
+        let count = protection.map_or(u32::MAX, |protection| protection.count);
         let before = self.counts.entry(nonce).or_insert(0);
         let fresh = count > *before;
         *before = count.max(*before);

@@ -1,9 +1,9 @@
 //! The digest computations (RFC 7616 §3.4).
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 
-use super::Algorithm;
+use super::{Algorithm, Protection, Qop};
 
 /// Lower-case hexadecimal digits.
 #[must_use]
@@ -16,8 +16,8 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// The hash, in hexadecimal digits, of `parts` joined by colons.
-pub(super) fn hash(algorithm: Algorithm, parts: &[&str]) -> String {
-    fn joined<D: Digest>(parts: &[&str]) -> String {
+pub(super) fn hash(algorithm: Algorithm, parts: &[&[u8]]) -> String {
+    fn joined<D: Digest>(parts: &[&[u8]]) -> String {
         let mut hasher = D::new();
         for (index, part) in parts.iter().enumerate() {
             if index > 0 {
@@ -30,31 +30,48 @@ pub(super) fn hash(algorithm: Algorithm, parts: &[&str]) -> String {
     match algorithm {
         Algorithm::Md5 => joined::<Md5>(parts),
         Algorithm::Sha256 => joined::<Sha256>(parts),
+        Algorithm::Sha512256 => joined::<Sha512_256>(parts),
     }
 }
 
 /// H(A1): all that is needed to answer or verify, in place of the password.
 #[must_use]
 pub fn ha1(algorithm: Algorithm, username: &str, realm: &str, password: &str) -> String {
-    hash(algorithm, &[username, realm, password])
+    let parts = [username, realm, password].map(str::as_bytes);
+    hash(algorithm, &parts)
 }
 
-/// The `response`, with `qop=auth` if there are `cnonce` and nonce count, else as in RFC 2069.
+/// What a `response` is computed of, but for H(A1) and the nonce.
+pub(super) struct Protected<'a> {
+    pub(super) method: &'a str,
+    pub(super) uri: &'a str,
+    /// The hash of the body, for `auth-int`.
+    pub(super) body_hash: &'a str,
+}
+
+/// The `response`: with `qop`, or as in RFC 2069 without.
 pub(super) fn response(
     algorithm: Algorithm,
     ha1: &str,
     nonce: &str,
-    qop: Option<(&str, u32)>,
-    method: &str,
-    uri: &str,
+    protection: Option<&Protection>,
+    protected: &Protected<'_>,
 ) -> String {
-    let ha2 = hash(algorithm, &[method, uri]);
-    match qop {
-        Some((cnonce, count)) => {
+    let joined = |parts: &[&str]| {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        hash(algorithm, &parts)
+    };
+    let (method, uri) = (protected.method, protected.uri);
+    let ha2 = match protection.map(|protection| protection.qop) {
+        Some(Qop::AuthInt) => joined(&[method, uri, protected.body_hash]),
+        Some(Qop::Auth) | None => joined(&[method, uri]),
+    };
+    match protection {
+        Some(Protection { qop, cnonce, count }) => {
             let count = format!("{count:08x}");
-            hash(algorithm, &[ha1, nonce, &count, cnonce, "auth", &ha2])
+            joined(&[ha1, nonce, &count, cnonce, qop.as_str(), &ha2])
         }
-        None => hash(algorithm, &[ha1, nonce, &ha2]),
+        None => joined(&[ha1, nonce, &ha2]),
     }
 }
 

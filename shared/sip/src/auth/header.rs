@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Algorithm, Challenge, Credentials};
+use super::{Algorithm, Challenge, Credentials, Protection, Qop, QopOptions};
 use crate::Text;
 use crate::message::{
     HeaderError, HeaderName, Headers, Span, TypedHeader, items, quoted, unquoted,
@@ -66,6 +66,22 @@ pub fn credentials(headers: &Headers, name: &HeaderName) -> Vec<Credentials> {
         .collect()
 }
 
+/// The `nextnonce` in lines of `name`, which is Authentication-Info or Proxy-Authentication-Info
+/// (RFC 7616 §3.5).
+#[must_use]
+pub fn next_nonce(headers: &Headers, name: &HeaderName) -> Option<Text> {
+    let items = headers.raw(name).flat_map(items).map(Span::share);
+    let params = items.filter_map(|item| {
+        let (name, value) = item.split_once('=')?;
+        Some((item.share(name.trim()), item.share(value.trim())))
+    });
+    let scheme = Scheme {
+        name: Text::default(),
+        params: params.collect(),
+    };
+    scheme.param("nextnonce").filter(|nonce| !nonce.is_empty())
+}
+
 /// `scheme name=value, name=value …`
 struct Scheme {
     name: Text,
@@ -126,11 +142,14 @@ impl Challenge {
         if !scheme.is_digest() {
             return None;
         }
-        let qop = scheme.param("qop");
-        let auth = |qop: &Text| {
+        let offers = |qop: &Text, name: &str| {
             qop.split(',')
-                .any(|option| option.trim().eq_ignore_ascii_case("auth"))
+                .any(|option| option.trim().eq_ignore_ascii_case(name))
         };
+        let qop = scheme.param("qop").map(|qop| QopOptions {
+            auth: offers(&qop, "auth"),
+            auth_int: offers(&qop, "auth-int"),
+        });
         Some(Self {
             realm: scheme.param("realm")?,
             nonce: scheme.param("nonce")?,
@@ -139,8 +158,7 @@ impl Challenge {
                 Some(token) => Algorithm::named(&token),
                 None => Some(Algorithm::Md5),
             },
-            qop_auth: qop.as_ref().is_some_and(auth),
-            qop_present: qop.is_some(),
+            qop,
             stale: scheme
                 .param("stale")
                 .is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
@@ -157,13 +175,14 @@ impl Credentials {
             Some(token) => Algorithm::named(&token)?,
             None => Algorithm::Md5,
         };
-        let qop = match scheme.param("qop") {
-            Some(qop) if qop.eq_ignore_ascii_case("auth") => {
-                let count = scheme.param("nc")?;
-                let count = u32::from_str_radix(&count, 16).ok()?;
-                Some((scheme.param("cnonce")?, count))
-            }
-            Some(_) => return None,
+        let protection = match scheme.param("qop") {
+            Some(qop) => Some(Protection {
+                qop: [Qop::Auth, Qop::AuthInt]
+                    .into_iter()
+                    .find(|known| qop.eq_ignore_ascii_case(known.as_str()))?,
+                cnonce: scheme.param("cnonce")?,
+                count: u32::from_str_radix(&scheme.param("nc")?, 16).ok()?,
+            }),
             None => None,
         };
         Some(Self {
@@ -174,7 +193,7 @@ impl Credentials {
             response: scheme.param("response")?.to_ascii_lowercase().into(),
             algorithm,
             opaque: scheme.param("opaque"),
-            qop,
+            protection,
         })
     }
 }
@@ -197,11 +216,13 @@ impl fmt::Display for Challenge {
         }
         let algorithm = self.algorithm.map_or("unknown", Algorithm::as_str);
         write!(f, ", algorithm={algorithm}")?;
-        match (self.qop_present, self.qop_auth) {
-            (_, true) => f.write_str(", qop=\"auth\""),
-            (true, false) => f.write_str(", qop=\"auth-int\""),
-            (false, false) => Ok(()),
-        }
+        let Some(qop) = self.qop else { return Ok(()) };
+        f.write_str(match (qop.auth, qop.auth_int) {
+            (true, true) => ", qop=\"auth, auth-int\"",
+            (true, false) => ", qop=\"auth\"",
+            (false, true) => ", qop=\"auth-int\"",
+            (false, false) => ", qop=\"unknown\"",
+        })
     }
 }
 
@@ -217,8 +238,9 @@ impl fmt::Display for Credentials {
         if let Some(opaque) = &self.opaque {
             string(f, ", opaque", opaque)?;
         }
-        if let Some((cnonce, count)) = &self.qop {
-            string(f, ", qop=auth, cnonce", cnonce)?;
+        if let Some(Protection { qop, cnonce, count }) = &self.protection {
+            write!(f, ", qop={}", qop.as_str())?;
+            string(f, ", cnonce", cnonce)?;
             write!(f, ", nc={count:08x}")?;
         }
         Ok(())

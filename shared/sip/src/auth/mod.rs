@@ -8,11 +8,12 @@ mod header;
 
 use std::fmt;
 
-pub use answer::{answer, strongest};
+pub use answer::{Question, answer, strongest};
 pub use authenticator::{Authenticator, Known, Refused, Verdict};
 pub use digest::{ha1, hex};
 pub use header::{
     Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate, challenges, credentials,
+    next_nonce,
 };
 
 use crate::Text;
@@ -48,6 +49,8 @@ pub enum Algorithm {
     Md5,
     /// `SHA-256`.
     Sha256,
+    /// `SHA-512-256`.
+    Sha512256,
 }
 
 impl Algorithm {
@@ -57,14 +60,55 @@ impl Algorithm {
         match self {
             Self::Md5 => "MD5",
             Self::Sha256 => "SHA-256",
+            Self::Sha512256 => "SHA-512-256",
         }
     }
 
     fn named(token: &str) -> Option<Self> {
-        [Self::Md5, Self::Sha256]
+        [Self::Md5, Self::Sha256, Self::Sha512256]
             .into_iter()
             .find(|algorithm| token.eq_ignore_ascii_case(algorithm.as_str()))
     }
+}
+
+/// What credentials protect (RFC 7616 §3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qop {
+    /// `auth`: method and digest-uri.
+    Auth,
+    /// `auth-int`: the body, too.
+    AuthInt,
+}
+
+impl Qop {
+    /// The token that names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
+    }
+}
+
+/// The `qop` of a challenge (RFC 7616 §3.3); unknown values count as nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QopOptions {
+    /// `auth` is offered.
+    pub auth: bool,
+    /// `auth-int` is offered.
+    pub auth_int: bool,
+}
+
+/// The part of credentials that only `qop` has (RFC 7616 §3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// What is protected.
+    pub qop: Qop,
+    /// Our own nonce.
+    pub cnonce: Text,
+    /// How many requests used the server's nonce, from 1.
+    pub count: u32,
 }
 
 /// A digest challenge: the value of WWW-Authenticate or Proxy-Authenticate.
@@ -78,10 +122,8 @@ pub struct Challenge {
     pub opaque: Option<Text>,
     /// MD5 if it names none; `None` if it names one unknown here.
     pub algorithm: Option<Algorithm>,
-    /// Whether `qop` offers `auth`.
-    pub qop_auth: bool,
-    /// Whether it has a `qop` at all (RFC 2069 servers have none).
-    pub qop_present: bool,
+    /// What `qop` offers; RFC 2069 servers have none.
+    pub qop: Option<QopOptions>,
     /// The nonce was too old but the secret right: try again with this one.
     pub stale: bool,
 }
@@ -103,6 +145,6 @@ pub struct Credentials {
     pub algorithm: Algorithm,
     /// The challenge's opaque.
     pub opaque: Option<Text>,
-    /// `cnonce` and nonce count, with `qop=auth`.
-    pub qop: Option<(Text, u32)>,
+    /// With a `qop`.
+    pub protection: Option<Protection>,
 }

@@ -1,9 +1,9 @@
 //! Accounts as those who speak, and how they answer challenges.
 
-use crate::auth::{self, Challenge, Secret};
+use crate::auth::{self, Challenge, Credentials, Question, Secret};
 use crate::message::HeaderName;
 use crate::transaction::FlowId;
-use crate::{Address, Request, Response, Status, Text, TokenSource};
+use crate::{Address, Method, Request, Response, Status, Text, TokenSource};
 
 /// How often one request may be sent again for challenges: a proxy and a registrar each once
 /// with a fresh and once with a stale nonce.
@@ -18,6 +18,9 @@ pub(crate) struct Identity {
     user: Text,
     secret: Secret,
     spaces: Vec<Space>,
+    /// Whom the registrar is known to be: the realms in which it took our credentials. A 401 in
+    /// any other realm is from a stranger who wants to hear something made with our secret.
+    home: Vec<Text>,
 }
 
 /// A protection space we hold a nonce for (RFC 3261 §22.1).
@@ -40,6 +43,14 @@ impl Kind {
         match self {
             Self::User => HeaderName::Authorization,
             Self::Proxy => HeaderName::ProxyAuthorization,
+        }
+    }
+
+    const fn info_name(self) -> HeaderName {
+        match self {
+            Self::User => HeaderName::AuthenticationInfo,
+            // RFC 7615 §4.
+            Self::Proxy => HeaderName::ProxyAuthenticationInfo,
         }
     }
 
@@ -86,6 +97,28 @@ impl Identity {
             user,
             secret,
             spaces: Vec::new(),
+            home: Vec::new(),
+        }
+    }
+
+    /// Learns from a 2xx to `request` who the registrar is, and takes the nonces it has for the next
+    /// request (RFC 7616 §3.5). They name no realm, so they count only if there is just one.
+    pub(crate) fn on_success(&mut self, request: &Request, response: &Response) {
+        if request.method == Method::Register {
+            let realms = tried(Kind::User, request).map(|tried| tried.realm.detached());
+            self.home = realms.collect();
+        }
+        for kind in [Kind::User, Kind::Proxy] {
+            let next = auth::next_nonce(&response.headers, &kind.info_name());
+            let used: Vec<_> = tried(kind, request).collect();
+            if let (Some(next), [used]) = (next, &used[..]) {
+                let mut spaces = self.spaces.iter_mut();
+                let space = spaces.find(|s| s.kind == kind && s.challenge.nonce == used.nonce);
+                if let Some(space) = space {
+                    space.challenge.nonce = next.detached();
+                    space.count = 0;
+                }
+            }
         }
     }
 
@@ -97,16 +130,18 @@ impl Identity {
         for space in &mut self.spaces {
             space.count += 1;
             let cnonce = tokens.token();
-            let credentials = auth::answer(
+            let question = Question::new(
                 &space.challenge,
                 &self.user,
-                &self.secret,
                 &request.method,
                 &digest_uri,
+                &request.body,
                 &cnonce,
                 space.count,
             );
-            if let Some(credentials) = credentials {
+            if let Some(question) = question {
+                let response = question.response(&self.secret);
+                let credentials = question.credentials(response);
                 let name = space.kind.credentials_name();
                 request.headers.push_raw(name, credentials.to_string());
             }
@@ -114,7 +149,8 @@ impl Identity {
     }
 
     /// `request` again, with credentials for the challenges in `response`. A secret is tried once
-    /// with a given nonce, and again only if the nonce was stale.
+    /// with a given nonce, and again only if the nonce was stale and is another now. A stranger's
+    /// challenge gets no answer.
     pub(crate) fn answer(
         &mut self,
         mut request: Request,
@@ -127,13 +163,21 @@ impl Identity {
         } else {
             Kind::Proxy
         };
-        let challenges = usable_challenges(kind, response);
+        let mut challenges = usable_challenges(kind, response);
+        if kind == Kind::User && !self.home.is_empty() && request.method != Method::Register {
+            challenges.retain(|challenge| self.home.contains(&challenge.realm));
+        }
         if challenges.is_empty() {
             return Verdict::NotOurs;
         }
-        let tried = tried_realms(kind, &request);
+        let tried: Vec<_> = tried(kind, &request).collect();
         let refused = |challenge: &Challenge| {
-            answered > 0 && !challenge.stale && tried.contains(&challenge.realm)
+            tried.iter().any(|tried| {
+                // One that was used before may be too old, whether the challenge says so or not.
+                let is_fresh = tried.protection.as_ref().is_none_or(|p| p.count == 1);
+                let is_wrong = tried.realm == challenge.realm && is_fresh && !challenge.stale;
+                tried.nonce == challenge.nonce || answered > 0 && is_wrong
+            })
         };
         if answered >= MOST_ANSWERS || challenges.iter().any(refused) {
             // What was refused is not offered again.
@@ -171,9 +215,7 @@ fn usable_challenges(kind: Kind, response: &Response) -> Vec<Challenge> {
     usable
 }
 
-fn tried_realms(kind: Kind, request: &Request) -> Vec<Text> {
-    auth::credentials(&request.headers, &kind.credentials_name())
-        .into_iter()
-        .map(|credentials| credentials.realm)
-        .collect()
+/// The credentials that `request` bears.
+fn tried(kind: Kind, request: &Request) -> impl Iterator<Item = Credentials> {
+    auth::credentials(&request.headers, &kind.credentials_name()).into_iter()
 }

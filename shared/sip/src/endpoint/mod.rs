@@ -374,6 +374,14 @@ impl Endpoint {
         identity.answer(request.clone(), answered, response, self.tokens.as_mut())
     }
 
+    /// Takes what a 2xx to the request of `client` says about authentication.
+    pub(crate) fn on_success(&mut self, account: AccountId, client: ClientId, response: &Response) {
+        let identity = self.identities.get_mut(&account);
+        if let Some((identity, request)) = identity.zip(self.transactions.request_of(client)) {
+            identity.on_success(request, response);
+        }
+    }
+
     pub(crate) fn start_alarm(&mut self, alarm: Alarm, after: Duration) {
         self.alarms.start(alarm, self.now + after);
     }

@@ -150,6 +150,7 @@ header_names! {
     Path = "Path";
     Privacy = "Privacy";
     ProxyAuthenticate = "Proxy-Authenticate";
+    ProxyAuthenticationInfo = "Proxy-Authentication-Info";
     ProxyAuthorization = "Proxy-Authorization";
     ProxyRequire = "Proxy-Require";
     RAck = "RAck";

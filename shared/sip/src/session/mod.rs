@@ -106,6 +106,10 @@ impl Session {
         self.flow
     }
 
+    pub(crate) const fn account(&self) -> Option<AccountId> {
+        self.account
+    }
+
     /// Whether nothing is left to be done.
     pub(crate) fn is_finished(&self) -> bool {
         let over = matches!(&self.phase, Phase::Over(over) if over.farewell.is_none());

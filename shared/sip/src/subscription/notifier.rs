@@ -40,7 +40,7 @@ type Command = Result<(), CommandError>;
 pub(crate) struct Notifier {
     id: SubscriptionId,
     flow: FlowId,
-    account: Option<AccountId>,
+    pub(crate) account: Option<AccountId>,
     contact: Address,
     event: EventType,
     name: DialogId,

@@ -42,7 +42,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1800);
 pub(crate) struct Subscriber {
     id: SubscriptionId,
     flow: FlowId,
-    account: Option<AccountId>,
+    pub(crate) account: Option<AccountId>,
     from: Address,
     contact: Address,
     target: Uri,

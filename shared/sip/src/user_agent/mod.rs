@@ -289,7 +289,23 @@ impl UserAgent {
         }
     }
 
+    fn account_of(&self, owner: Owner) -> Option<AccountId> {
+        match owner {
+            Owner::Registration(account) => Some(account),
+            Owner::Session(id, _) => self.sessions.get(&id)?.account(),
+            Owner::Outgoing(id) => self.outgoing.get(&id).copied().flatten(),
+            Owner::Subscriber(id) => self.subscribers.get(&id)?.account,
+            Owner::Notifier(id) => self.notifiers.get(&id)?.account,
+        }
+    }
+
     fn on_response(&mut self, client: ClientId, owner: Owner, answered: u8, response: Response) {
+        if let Some(account) = self
+            .account_of(owner)
+            .filter(|_| response.status.is_success())
+        {
+            self.endpoint.on_success(account, client, &response);
+        }
         match owner {
             Owner::Registration(account) => self.with_registration(account, |r, endpoint| {
                 r.on_response(endpoint, client, answered, &response);

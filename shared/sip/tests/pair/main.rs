@@ -4,6 +4,7 @@
 
 mod calls;
 mod cancelling;
+mod challenges;
 mod events;
 mod flows;
 mod forks;

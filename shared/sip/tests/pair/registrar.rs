@@ -66,7 +66,7 @@ impl Registrar {
             let known =
                 |user: &str| (user == "101").then(|| Known::Password(Secret::new(PASSWORD)));
             self.authenticator
-                .verify(pair.now, credentials, &request.method, known)
+                .verify(pair.now, credentials, &request.method, &request.body, known)
         });
         let answer = match verdict {
             Some(Verdict::Granted { .. }) => {

@@ -16,14 +16,14 @@ use crate::registrar::{PASSWORD, Registrar};
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 
-fn state(pair: &mut Pair, expected: AccountId) -> RegistrationState {
+pub(crate) fn state(pair: &mut Pair, expected: AccountId) -> RegistrationState {
     match pair.event(A) {
         Event::Registration { account, state } if account == expected => state,
         other => panic!("{other:?}"),
     }
 }
 
-fn is_registered_for(pair: &mut Pair, account: AccountId, seconds: u64) {
+pub(crate) fn is_registered_for(pair: &mut Pair, account: AccountId, seconds: u64) {
     let registered = RegistrationState::Registered {
         expires: S(seconds),
     };
@@ -65,7 +65,10 @@ fn an_account_is_registered_refreshed_and_removed() {
     let count = |request: &sidetone_sip::Request| {
         let all = auth::credentials(&request.headers, &HeaderName::Authorization);
         assert_eq!(all.len(), 1);
-        (all[0].nonce.clone(), all[0].qop.as_ref().unwrap().1)
+        (
+            all[0].nonce.clone(),
+            all[0].protection.as_ref().unwrap().count,
+        )
     };
     assert_eq!(count(&first).1, 1);
     assert_eq!(count(&again), (count(&first).0, 2));
@@ -165,7 +168,7 @@ fn a_wrong_password_is_tried_once_and_then_it_is_over() {
 }
 
 /// An account whose registrar is played by the test; its first REGISTER is sent.
-fn asking(asked: Account) -> (Pair, AccountId) {
+pub(crate) fn asking(asked: Account) -> (Pair, AccountId) {
     let mut pair = Pair::scripted();
     let id = pair.command(A, |a, now| a.add_account(now, asked));
     assert_eq!(state(&mut pair, id), RegistrationState::Registering);
@@ -174,7 +177,7 @@ fn asking(asked: Account) -> (Pair, AccountId) {
 }
 
 /// Answers the last REGISTER with this status and these headers.
-fn respond(pair: &mut Pair, status: u16, headers: &[(HeaderName, &str)]) {
+pub(crate) fn respond(pair: &mut Pair, status: u16, headers: &[(HeaderName, &str)]) {
     let request = pair.last_request(&Method::Register).clone();
     let mut response = pair.response(&request, status, "r");
     response.headers.contact = request.headers.contact;
@@ -375,17 +378,17 @@ fn challenged_call() -> (Pair, AccountId, sidetone_sip::SessionId) {
         ..pair.invitation()
     };
     let caller = pair.command(A, |a, now| a.invite(now, invite));
-    challenge(&mut pair, &Method::Invite);
+    challenge(&mut pair, &Method::Invite, CHALLENGE);
     pair.sent(&["A INVITE", "A ACK", "A INVITE"]);
     (pair, id, caller)
 }
 
-fn challenge(pair: &mut Pair, method: &Method) {
+fn challenge(pair: &mut Pair, method: &Method, challenge: &str) {
     let request = pair.last_request(method).clone();
     let mut response = pair.response(&request, 407, "proxy");
     response
         .headers
-        .push_raw(HeaderName::ProxyAuthenticate, CHALLENGE);
+        .push_raw(HeaderName::ProxyAuthenticate, challenge);
     pair.deliver(A, &Message::Response(response));
 }
 
@@ -415,7 +418,7 @@ fn a_challenged_call_goes_on_with_credentials_to_the_end() {
 
     pair.command(A, |a, now| a.end(now, caller, None));
     pair.ended(A, caller);
-    challenge(&mut pair, &Method::Bye);
+    challenge(&mut pair, &Method::Bye, &CHALLENGE.replace("abc", "def"));
     let bye = pair.last_request(&Method::Bye);
     assert_eq!(bye.headers.cseq.number, 4);
     assert_eq!(
@@ -430,7 +433,7 @@ fn a_challenged_call_goes_on_with_credentials_to_the_end() {
 #[test]
 fn a_call_whose_credentials_are_refused_ends() {
     let (mut pair, id, caller) = challenged_call();
-    challenge(&mut pair, &Method::Invite);
+    challenge(&mut pair, &Method::Invite, CHALLENGE);
     pair.sent(&["A ACK"]);
     let ended = pair.ended(A, caller);
     assert_eq!(ended.by, EndedBy::WrongCredentials);
@@ -439,7 +442,7 @@ fn a_call_whose_credentials_are_refused_ends() {
 }
 
 /// Unregisters from the registrar that the test plays.
-fn leave(mut pair: Pair, id: AccountId) {
+pub(crate) fn leave(mut pair: Pair, id: AccountId) {
     pair.command(A, |a, now| a.remove_account(now, id));
     respond(&mut pair, 200, &[]);
     assert_eq!(state(&mut pair, id), RegistrationState::Unregistered);

@@ -6,7 +6,7 @@ use crate::endpoint::config::Account;
 use crate::endpoint::event::{AccountId, Event, RegistrationFailure, RegistrationState};
 use crate::endpoint::identity::Verdict;
 use crate::endpoint::{Alarm, Endpoint, Owner, Task, contact, is_challenge};
-use crate::message::{CSeq, Expires, Headers, MinExpires, RetryAfter};
+use crate::message::{CSeq, Expires, HeaderName, Headers, MinExpires, RetryAfter};
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence};
 use crate::{Address, Method, Request, Response, Status, Text, Uri};
 
@@ -148,6 +148,10 @@ impl Registration {
         contact(&mut headers, &self.contact);
         headers.push(&Expires(expires));
         endpoint.list_methods(&mut headers);
+        // RFC 3327 §5.1, RFC 5627 §4.2: a GRUU is for a contact that names its instance.
+        let has_instance = self.contact.params.has("+sip.instance");
+        let supported = if has_instance { "path, gruu" } else { "path" };
+        headers.push_raw(HeaderName::Supported, supported);
         let uri = self.registrar.clone();
         let mut request = Request {
             method: Method::Register,

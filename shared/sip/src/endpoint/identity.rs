@@ -1,20 +1,27 @@
 //! Accounts as those who speak, and how they answer challenges.
 
 use crate::auth::{self, Challenge, Credentials, Question, Secret};
-use crate::message::HeaderName;
+use crate::message::{HeaderName, addresses};
 use crate::transaction::FlowId;
-use crate::{Address, Method, Request, Response, Status, Text, TokenSource};
+use crate::{Address, Headers, Method, Request, Response, Status, Text, TokenSource, Uri};
 
 /// How often one request may be sent again for challenges: a proxy and a registrar each once
 /// with a fresh and once with a stale nonce.
 const MOST_ANSWERS: u8 = 4;
+
+/// A longer Service-Route is not one.
+const MOST_ROUTES: usize = 16;
 
 /// An account as sessions and requests see it.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) flow: FlowId,
     pub(crate) address_of_record: Address,
+    /// What peers are told: the registered one, or the GRUU in its place (RFC 5627 §4.4).
     pub(crate) contact: Address,
+    registered: Uri,
+    /// The way that requests outside of dialogs take (RFC 3608 §5).
+    pub(crate) service_route: Vec<Address>,
     user: Text,
     secret: Secret,
     spaces: Vec<Space>,
@@ -93,12 +100,31 @@ impl Identity {
         Self {
             flow,
             address_of_record,
+            registered: contact.uri.clone(),
             contact,
+            service_route: Vec::new(),
             user,
             secret,
             spaces: Vec::new(),
             home: Vec::new(),
         }
+    }
+
+    /// Takes what the registrar gave for the time of the registration. A response that says
+    /// nothing takes it back.
+    fn on_registered(&mut self, response: &Response) {
+        let contacts = response.headers.contact.list().iter();
+        let gruu = contacts
+            .filter(|contact| contact.uri == self.registered)
+            .find_map(|contact| contact.params.unquoted("pub-gruu"));
+        let gruu = gruu.and_then(|gruu| Uri::parse(&gruu).ok());
+        self.contact.uri = gruu.unwrap_or_else(|| self.registered.clone());
+        self.service_route = service_route(&response.headers);
+    }
+
+    /// Whether a request for `target` is for this account's registered contact or its GRUU.
+    pub(crate) fn is_at(&self, target: &Uri) -> bool {
+        self.registered == *target || self.contact.uri == *target
     }
 
     /// Learns from a 2xx to `request` who the registrar is, and takes the nonces it has for the next
@@ -107,6 +133,7 @@ impl Identity {
         if request.method == Method::Register {
             let realms = tried(Kind::User, request).map(|tried| tried.realm.detached());
             self.home = realms.collect();
+            self.on_registered(response);
         }
         for kind in [Kind::User, Kind::Proxy] {
             let next = auth::next_nonce(&response.headers, &kind.info_name());
@@ -218,4 +245,15 @@ fn usable_challenges(kind: Kind, response: &Response) -> Vec<Challenge> {
 /// The credentials that `request` bears.
 fn tried(kind: Kind, request: &Request) -> impl Iterator<Item = Credentials> {
     auth::credentials(&request.headers, &kind.credentials_name()).into_iter()
+}
+
+/// Service-Route (RFC 3608 §4); one of which an entry can't be read is no way at all.
+fn service_route(headers: &Headers) -> Vec<Address> {
+    let mut route = Vec::new();
+    for line in headers.raw(&HeaderName::ServiceRoute) {
+        if addresses(line.into(), &mut route, MOST_ROUTES).is_err() {
+            return Vec::new();
+        }
+    }
+    route
 }

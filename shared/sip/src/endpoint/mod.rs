@@ -213,6 +213,20 @@ impl Endpoint {
         format!("{}{}", self.tokens.token(), self.tokens.token()).into()
     }
 
+    /// The Service-Route of the account that a request is from, if it is outside of a dialog
+    /// (RFC 3608 §5).
+    fn service_route(&self, flow: FlowId, request: &Request) -> Vec<Address> {
+        let headers = &request.headers;
+        let is_outside = headers.to.tag().is_none() && request.method != Method::Register;
+        if !is_outside || !headers.route.is_empty() {
+            return Vec::new();
+        }
+        let mut accounts = self.identities.values();
+        let account =
+            accounts.find(|i| i.flow == flow && i.address_of_record.uri == headers.from.uri);
+        account.map_or_else(Vec::new, |account| account.service_route.clone())
+    }
+
     /// Sends a request in a transaction of its own.
     pub(crate) fn send(
         &mut self,
@@ -222,6 +236,8 @@ impl Endpoint {
         task: Task,
     ) -> ClientId {
         request.headers.max_forwards.get_or_insert(70);
+        let route = self.service_route(flow, &request);
+        request.headers.route.extend(route);
         if request.headers.raw(&HeaderName::UserAgent).next().is_none() {
             request
                 .headers

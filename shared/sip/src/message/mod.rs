@@ -22,7 +22,7 @@ pub use extensions::*;
 pub use headers::{CSeq, Contacts, HeaderName, Headers, RawHeader};
 pub use method::Method;
 pub use parse::{HeaderError, Incoming, Limits, Refusal, read_frame};
-pub(crate) use parse::{Span, items, unquoted};
+pub(crate) use parse::{Span, addresses, items, unquoted};
 pub(crate) use print::quoted;
 pub use status::Status;
 pub use typed::*;

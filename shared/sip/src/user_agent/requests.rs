@@ -75,7 +75,7 @@ impl UserAgent {
                 .iter()
                 .filter(|(_, i)| i.flow == flow)
         };
-        let by_contact = on_flow().find(|(_, i)| i.contact.uri == *target);
+        let by_contact = on_flow().find(|(_, i)| i.is_at(target));
         let by_user = || on_flow().find(|(_, i)| i.address_of_record.uri.user() == target.user());
         by_contact
             .or_else(by_user)

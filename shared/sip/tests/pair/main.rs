@@ -8,6 +8,7 @@ mod challenges;
 mod events;
 mod flows;
 mod forks;
+mod given;
 mod harness;
 mod loss;
 mod offers;

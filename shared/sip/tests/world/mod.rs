@@ -13,8 +13,8 @@ use sidetone_sip::auth::Secret;
 use sidetone_sip::message::Transport;
 use sidetone_sip::{
     Account, AccountId, Address, Answer, Body, CommandError, Config, Event, FlowId, Input, Invite,
-    Method, Moment, Origin, OutgoingRequest, Output, RequestId, SeededTokens, SessionEvent,
-    SessionId, Status, Uri, UserAgent,
+    Method, Moment, Origin, OutgoingRequest, Output, ReliableProvisionals, RequestId, SeededTokens,
+    SessionEvent, SessionId, Status, Uri, UserAgent,
 };
 use watch::Watch;
 
@@ -44,10 +44,11 @@ struct World {
     delay: Duration,
 }
 
-/// Carries out the operations, three bytes each; the first byte of all chooses the transport.
+/// Carries out the operations, three bytes each; the first byte of all chooses the transport, and
+/// whether provisional responses are reliable.
 pub(crate) fn live(script: &[u8]) {
     let (kind, script) = script.split_first().unwrap_or((&0, &[]));
-    let mut world = World::new(kind % 2 == 0);
+    let mut world = World::new(kind & 1 == 0, kind & 2 != 0);
     let (operations, _) = script.as_chunks::<3>();
     for operation in operations {
         world.perform(Operation::decode(*operation));
@@ -56,16 +57,21 @@ pub(crate) fn live(script: &[u8]) {
 }
 
 impl World {
-    fn new(is_reliable: bool) -> Self {
+    fn new(is_reliable: bool, is_early: bool) -> Self {
+        let reliable_provisionals = match is_early {
+            true => ReliableProvisionals::Always,
+            false => ReliableProvisionals::IfRequired,
+        };
         let person = |name: &str, seed| Person {
             agent: UserAgent::new(
                 Config {
                     accepts: vec![Method::Register, Method::Message],
+                    reliable_provisionals,
                     ..Config::new(name, &format!("{name}.invalid"))
                 },
                 Box::new(SeededTokens::new(seed)),
             ),
-            watch: Watch::default(),
+            watch: Watch::new(is_early),
             timeout: None,
             accounts: Vec::new(),
             requests: VecDeque::new(),
@@ -306,6 +312,14 @@ impl World {
                 &|agent, now, id| agent.progress(now, id, Status::RINGING, None),
                 |_, _| {},
             ),
+            Command::EarlyMedia(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| {
+                    agent.progress(now, id, Status::SESSION_PROGRESS, Some(Body::sdp("early")))
+                },
+                |_, _| {},
+            ),
             Command::Accept(which) => on_session(
                 self,
                 which,
@@ -330,17 +344,35 @@ impl World {
                 &|agent, now, id| agent.offer(now, id, Body::sdp("offer")),
                 Watch::on_offered,
             ),
+            Command::RequestOffer(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| agent.request_offer(now, id),
+                Watch::on_offer_asked,
+            ),
+            Command::Update(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| agent.update(now, id, Body::sdp("update")),
+                Watch::on_offered,
+            ),
+            Command::WithdrawOffer(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| agent.withdraw_offer(now, id),
+                Watch::on_offer_withdrawn,
+            ),
             Command::AnswerOffer(which) => on_session(
                 self,
                 which,
                 &|agent, now, id| agent.answer_offer(now, id, Body::sdp("answer")),
-                Watch::on_offer_settled,
+                Watch::on_offer_answered,
             ),
             Command::RejectOffer(which) => on_session(
                 self,
                 which,
                 &|agent, now, id| agent.reject_offer(now, id, Status::NOT_ACCEPTABLE_HERE),
-                Watch::on_offer_settled,
+                Watch::on_offer_refused,
             ),
             Command::Info(which) => on_session(
                 self,

@@ -42,10 +42,14 @@ pub(crate) enum Operation {
 pub(crate) enum Command {
     Invite { with_offer: bool },
     Progress(u8),
+    EarlyMedia(u8),
     Accept(u8),
     Reject(u8),
     End(u8),
     Offer(u8),
+    RequestOffer(u8),
+    Update(u8),
+    WithdrawOffer(u8),
     AnswerOffer(u8),
     RejectOffer(u8),
     Info(u8),
@@ -81,6 +85,15 @@ impl Operation {
     /// Any three bytes are an operation.
     pub(crate) fn decode([kind, which, amount]: [u8; 3]) -> Self {
         let side = if kind & 0x80 == 0 { Side::A } else { Side::B };
+        if kind & 0x60 == 0x60 {
+            let command = match kind & 3 {
+                0 => Command::Update(which),
+                1 => Command::RequestOffer(which),
+                2 => Command::WithdrawOffer(which),
+                _ => Command::EarlyMedia(which),
+            };
+            return Self::Command(side, command);
+        }
         let command = match kind & 0x1f {
             0 | 1 => return Self::Wait(Duration::from_millis(u64::from(amount) * 4)),
             2 => return Self::Wait(Duration::from_millis(u64::from(amount) * 150)),

@@ -24,9 +24,27 @@ pub(crate) struct Seen {
     our_offer: bool,
     /// An offer of the peer waits for our answer.
     their_offer: bool,
+    /// We asked the peer for an offer.
+    we_ask: bool,
+    /// The peer asked us for one.
+    they_ask: bool,
 }
 
 impl Seen {
+    const fn new(stage: Stage, our_offer: bool, their_offer: bool) -> Self {
+        Self {
+            stage,
+            our_offer,
+            their_offer,
+            we_ask: false,
+            they_ask: false,
+        }
+    }
+
+    const fn is_quiet(&self) -> bool {
+        !(self.our_offer || self.their_offer || self.we_ask)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.stage == Stage::Ended
     }
@@ -39,18 +57,24 @@ type Transaction = (String, String, u32, Method);
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) sessions: BTreeMap<SessionId, Seen>,
+    /// Offers are answered in reliable provisional responses, too. Then not every answer is told
+    /// by an event of its own, so that only the agents know whether offers are in turn.
+    is_early: bool,
     answers: BTreeMap<Transaction, Vec<u8>>,
 }
 
 impl Watch {
+    pub(crate) fn new(is_early: bool) -> Self {
+        Self {
+            is_early,
+            ..Self::default()
+        }
+    }
+
     // Commands that were carried out
 
     pub(crate) fn on_invited(&mut self, session: SessionId, with_offer: bool) {
-        let seen = Seen {
-            stage: Stage::Calling,
-            our_offer: with_offer,
-            their_offer: false,
-        };
+        let seen = Seen::new(Stage::Calling, with_offer, false);
         assert!(self.sessions.insert(session, seen).is_none());
     }
 
@@ -64,16 +88,41 @@ impl Watch {
     }
 
     pub(crate) fn on_offered(&mut self, session: SessionId) {
+        let is_early = self.is_early;
         let seen = self.session(session);
-        assert_eq!(seen.stage, Stage::Confirmed);
-        assert!(!seen.our_offer && !seen.their_offer, "offers overlap");
+        assert!(is_early || seen.is_quiet(), "offers overlap");
         seen.our_offer = true;
     }
 
-    pub(crate) fn on_offer_settled(&mut self, session: SessionId) {
+    pub(crate) fn on_offer_asked(&mut self, session: SessionId) {
+        let is_early = self.is_early;
         let seen = self.session(session);
-        assert!(seen.their_offer, "there was no offer");
+        assert_eq!(seen.stage, Stage::Confirmed);
+        assert!(is_early || seen.is_quiet(), "offers overlap");
+        seen.we_ask = true;
+    }
+
+    pub(crate) fn on_offer_answered(&mut self, session: SessionId) {
+        self.on_offer_refused(session);
+        let seen = self.session(session);
+        // Who is asked for an offer makes one by this.
+        seen.our_offer = std::mem::take(&mut seen.they_ask);
+    }
+
+    pub(crate) fn on_offer_refused(&mut self, session: SessionId) {
+        let is_early = self.is_early;
+        let seen = self.session(session);
+        assert!(is_early || seen.their_offer, "there was no offer");
         seen.their_offer = false;
+    }
+
+    pub(crate) fn on_offer_withdrawn(&mut self, session: SessionId) {
+        let is_early = self.is_early;
+        let seen = self.session(session);
+        assert!(
+            is_early || seen.our_offer || seen.we_ask,
+            "there was no offer"
+        );
     }
 
     /// A command that needs a session that goes on.
@@ -88,17 +137,14 @@ impl Watch {
             return;
         };
         if let SessionEvent::Incoming { request, .. } = event {
-            let seen = Seen {
-                stage: Stage::Ringing,
-                our_offer: false,
-                their_offer: !request.body.is_empty(),
-            };
+            let seen = Seen::new(Stage::Ringing, false, !request.body.is_empty());
             assert!(self.sessions.insert(*session, seen).is_none());
             return;
         }
+        let is_early = self.is_early;
         let seen = self.session(*session);
         assert_ne!(seen.stage, Stage::Ended, "{event:?} after the end");
-        seen.on_event(event);
+        seen.on_event(event, is_early);
     }
 
     fn session(&mut self, session: SessionId) -> &mut Seen {
@@ -148,7 +194,7 @@ impl Watch {
 }
 
 impl Seen {
-    fn on_event(&mut self, event: &SessionEvent) {
+    fn on_event(&mut self, event: &SessionEvent, is_early: bool) {
         match event {
             SessionEvent::Progress { .. } => assert_eq!(self.stage, Stage::Calling),
             SessionEvent::Accepted { body, .. } => {
@@ -161,18 +207,29 @@ impl Seen {
                 assert_eq!(self.stage, Stage::Answered);
                 self.stage = Stage::Confirmed;
             }
-            SessionEvent::Offer { .. } => {
-                assert!(!self.our_offer && !self.their_offer, "offers overlap");
+            SessionEvent::Offer { body } => {
+                let overlap = self.our_offer || self.their_offer;
+                assert!(is_early || !overlap, "offers overlap");
                 self.their_offer = true;
+                self.they_ask = body.is_none();
+                self.we_ask = false;
             }
             SessionEvent::OfferWithdrawn => {
-                assert!(self.their_offer, "no offer to withdraw");
+                assert!(is_early || self.their_offer, "no offer to withdraw");
                 self.their_offer = false;
+                self.they_ask = false;
             }
-            SessionEvent::OfferAnswered { .. } | SessionEvent::OfferRefused { .. } => {
-                assert_eq!(self.stage, Stage::Confirmed);
-                assert!(self.our_offer, "no offer to answer");
+            SessionEvent::OfferAnswered { .. } => {
+                assert!(is_early || self.our_offer, "no offer to answer");
                 self.our_offer = false;
+            }
+            SessionEvent::OfferRefused { .. } => {
+                assert!(
+                    is_early || self.our_offer || self.we_ask,
+                    "no offer to refuse"
+                );
+                self.our_offer = false;
+                self.we_ask = false;
             }
             SessionEvent::Ended(_) => self.stage = Stage::Ended,
             _ => {}

@@ -22,7 +22,8 @@ impl Core {
             SessionEvent::Incoming { .. } | SessionEvent::Confirmed | SessionEvent::Info { .. } => {
             }
             // What was agreed before goes on; the browser needs no word of that.
-            SessionEvent::OfferWithdrawn => {}
+            // The agent refuses transfers for us, and we ask for none yet.
+            SessionEvent::OfferWithdrawn | SessionEvent::Transfer(_) => {}
             SessionEvent::Progress { status, body, .. } => {
                 let early_media = self.take_remote(key, body, true);
                 if early_media || status == Status::RINGING {

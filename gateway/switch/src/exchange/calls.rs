@@ -51,6 +51,8 @@ impl Exchange {
             }
             SessionEvent::OfferWithdrawn => LegEvent::OfferWithdrawn,
             SessionEvent::Incoming { .. } | SessionEvent::Confirmed => return,
+            // It asks for no transfer, and the agent refuses those that phones ask for.
+            SessionEvent::Transfer(_) => return,
         };
         self.with_call(now, call, |call| call.handle(leg, event));
     }

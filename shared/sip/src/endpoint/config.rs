@@ -30,6 +30,9 @@ pub struct Config {
     /// Event packages of which a NOTIFY is taken without a subscription, such as
     /// `message-summary` ([`super::Event::Unsolicited`]).
     pub unsolicited: Vec<Text>,
+    /// Whether a peer may ask for a transfer by REFER ([`super::TransferEvent::Requested`]); else
+    /// it is answered with 405.
+    pub takes_transfers: bool,
     /// How large a message may be.
     pub limits: Limits,
     /// Which provisional responses are sent reliably to a caller that supports it.
@@ -64,6 +67,7 @@ impl Config {
             accepts: Vec::new(),
             notifies: Vec::new(),
             unsolicited: Vec::new(),
+            takes_transfers: false,
             limits: Limits::default(),
             reliable_provisionals: ReliableProvisionals::IfRequired,
         }
@@ -122,6 +126,17 @@ pub struct Invite {
     pub headers: Vec<RawHeader>,
     /// The offer.
     pub body: Option<Body>,
+}
+
+/// A REFER to be sent (RFC 3515).
+#[derive(Clone, Debug)]
+pub struct Refer {
+    /// Whom the peer is to call: Refer-To.
+    pub target: Address,
+    /// Who asks for it: Referred-By (RFC 3892).
+    pub referred_by: Option<Address>,
+    /// False: say that no report is needed (RFC 4488). The peer may report all the same.
+    pub wants_reports: bool,
 }
 
 /// A body with its type.

@@ -4,7 +4,7 @@ use super::config::Body;
 use crate::message::{Reason, Request, Response};
 use crate::subscription::{SubscriptionEvent, SubscriptionId};
 use crate::transaction::{FlowId, NoResponse};
-use crate::{Status, Text};
+use crate::{Address, Status, Text};
 
 /// Names an account within its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -180,8 +180,41 @@ pub enum SessionEvent {
         /// Its body.
         body: Option<Body>,
     },
+    /// A transfer was asked for, or goes on.
+    Transfer(TransferEvent),
     /// The session is over. Nothing follows.
     Ended(Ended),
+}
+
+/// What happens to a transfer (RFC 3515).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferEvent {
+    /// The peer asks us to call somebody else: [`crate::UserAgent::follow_refer`],
+    /// [`crate::UserAgent::accept_refer`] or [`crate::UserAgent::reject_refer`].
+    Requested {
+        /// Whom to call: Refer-To.
+        target: Box<Address>,
+        /// Who asks for it: Referred-By (RFC 3892).
+        referred_by: Option<Box<Address>>,
+    },
+    /// The peer reports on the call that we asked for.
+    Progress {
+        /// Such as 100 or 180.
+        status: Status,
+    },
+    /// Our transfer is over; the session is as it was.
+    Done(TransferOutcome),
+}
+
+/// How a transfer of ours ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferOutcome {
+    /// The call we asked for was answered.
+    Succeeded(Status),
+    /// The REFER or the call was refused, or not answered (408).
+    Failed(Status),
+    /// The peer accepted it and says no more.
+    Unreported,
 }
 
 /// How a session ended.

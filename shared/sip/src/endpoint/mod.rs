@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use config::{Config, Origin};
-use event::{AccountId, Event, OutgoingId, SessionEvent, SessionId};
+use event::{AccountId, EndedBy, Event, OutgoingId, SessionEvent, SessionId};
 use identity::{Identity, Verdict};
 
 use crate::dialog::DialogId;
@@ -58,6 +58,9 @@ pub(crate) enum Purpose {
     Info,
     /// Does the peer still know this dialog?
     Probe,
+    Refer,
+    /// A NOTIFY of what becomes of the peer's REFER.
+    Report,
 }
 
 /// What is noted down with a transaction.
@@ -109,6 +112,10 @@ pub(crate) enum SessionAlarm {
     OfferRetry,
     /// The peer's UPDATE was not answered in time.
     OfferExpiry,
+    /// Stop waiting for reports on our REFER.
+    Referral,
+    /// Stop reporting on the peer's REFER.
+    Referee,
 }
 
 impl SessionAlarm {
@@ -116,7 +123,7 @@ impl SessionAlarm {
     pub(crate) const OF_RINGING: [Self; 3] =
         [Self::Provisional, Self::Reliable, Self::ReliableDeadline];
 
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Provisional,
         Self::Reliable,
         Self::ReliableDeadline,
@@ -125,6 +132,8 @@ impl SessionAlarm {
         Self::CancelDeadline,
         Self::OfferRetry,
         Self::OfferExpiry,
+        Self::Referral,
+        Self::Referee,
     ];
 }
 
@@ -149,6 +158,9 @@ pub(crate) struct Endpoint {
     pub(crate) subscribers: BTreeMap<DialogId, SubscriptionId>,
     pub(crate) notifiers: BTreeMap<DialogId, SubscriptionId>,
     events: VecDeque<Event>,
+    /// Calls that a REFER asked for, and the sessions it came in.
+    followed: BTreeMap<SessionId, SessionId>,
+    reports: VecDeque<(SessionId, Status)>,
 }
 
 impl Endpoint {
@@ -167,6 +179,8 @@ impl Endpoint {
             subscribers: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             events: VecDeque::new(),
+            followed: BTreeMap::new(),
+            reports: VecDeque::new(),
             config,
         }
     }
@@ -176,7 +190,37 @@ impl Endpoint {
     }
 
     pub(crate) fn tell_session(&mut self, session: SessionId, event: SessionEvent) {
+        self.note_report(session, &event);
         self.tell(Event::Session { session, event });
+    }
+
+    /// Reports the fate of `call` in `referred`.
+    pub(crate) fn follow(&mut self, call: SessionId, referred: SessionId) {
+        self.followed.insert(call, referred);
+    }
+
+    fn note_report(&mut self, call: SessionId, event: &SessionEvent) {
+        let Some(&referred) = self.followed.get(&call) else {
+            return;
+        };
+        let status = match event {
+            SessionEvent::Progress { status, .. } => *status,
+            SessionEvent::Accepted { response, .. } => response.status,
+            SessionEvent::Ended(ended) => match ended.by {
+                EndedBy::TimedOut => Status::REQUEST_TIMEOUT,
+                EndedBy::FlowDown => Status::SERVICE_UNAVAILABLE,
+                _ => ended.status.unwrap_or(Status::REQUEST_TERMINATED),
+            },
+            _ => return,
+        };
+        if status.is_final() {
+            self.followed.remove(&call);
+        }
+        self.reports.push_back((referred, status));
+    }
+
+    pub(crate) fn poll_report(&mut self) -> Option<(SessionId, Status)> {
+        self.reports.pop_front()
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
@@ -336,7 +380,12 @@ impl Endpoint {
         let mut methods: Vec<&str> = SESSION_METHODS.iter().map(Method::as_str).collect();
         let notifies = !self.config.notifies.is_empty();
         let is_notified = !self.config.unsolicited.is_empty();
-        let of_events = [(notifies, Method::Subscribe), (is_notified, Method::Notify)];
+        let transfers = self.config.takes_transfers;
+        let of_events = [
+            (notifies, Method::Subscribe),
+            (is_notified || transfers, Method::Notify),
+            (transfers, Method::Refer),
+        ];
         let of_events = of_events.iter().filter(|(has, _)| *has).map(|(_, m)| m);
         for method in of_events.chain(&self.config.accepts) {
             if !methods.contains(&method.as_str()) {
@@ -408,6 +457,7 @@ impl Endpoint {
             && self.dialogs.is_empty()
             && self.subscribers.is_empty()
             && self.notifiers.is_empty()
+            && self.followed.is_empty()
             && self.events.is_empty()
     }
 }

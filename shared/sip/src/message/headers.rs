@@ -156,6 +156,7 @@ header_names! {
     RAck = "RAck";
     Reason = "Reason";
     RecordRoute = "Record-Route";
+    ReferSub = "Refer-Sub";
     ReferTo = "Refer-To";
     ReferredBy = "Referred-By";
     Replaces = "Replaces";
@@ -261,7 +262,7 @@ const fn slot(name: &[u8]) -> usize {
         return 0;
     }
     let last = name.len() - 1;
-    (name.len() * 21 + at(name, 0) * 5 + at(name, last / 2) * 33 + at(name, last) * 61) % 256
+    (name.len() * 49 + at(name, 0) * 52 + at(name, last / 2) * 26 + at(name, last) * 39) % 256
 }
 
 /// The index in [`HeaderName::KNOWN`] of the only name that may stand in a slot.

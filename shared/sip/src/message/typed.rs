@@ -1,8 +1,10 @@
 //! Headers that are read on demand.
 
 mod events;
+mod transfer;
 
 pub use events::*;
+pub use transfer::*;
 
 use std::fmt;
 use std::time::Duration;

@@ -89,6 +89,8 @@ impl Session {
             offers: Offers::default(),
             peer_updates: false,
             reliable: Reliable::default(),
+            referral: None,
+            referee: None,
         }
     }
 

@@ -129,6 +129,8 @@ impl Session {
             Method::Invite => self.on_reinvite(endpoint, server, request),
             Method::Prack => self.on_prack(endpoint, server, request),
             Method::Update => self.on_update(endpoint, server, request),
+            Method::Refer => self.on_refer(endpoint, server, request),
+            Method::Notify => self.on_report(endpoint, server, &request),
             Method::Options => endpoint.respond_options(server, &request),
             Method::Info => {
                 endpoint.respond_status(server, &request, Status::OK);

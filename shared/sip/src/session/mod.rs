@@ -7,6 +7,7 @@ mod early;
 mod offers;
 mod reliable;
 mod ringing;
+mod transfer;
 
 use answer::Unacknowledged;
 use calling::Calling;
@@ -14,9 +15,10 @@ use confirmed::Confirmed;
 use offers::Offers;
 use reliable::Reliable;
 use ringing::Ringing;
+use transfer::{Referee, Referral};
 
 use crate::dialog::{Dialog, DialogId};
-use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId};
+use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId, TransferOutcome};
 use crate::endpoint::identity::Verdict;
 use crate::endpoint::{Alarm, Endpoint, Owner, Purpose, SessionAlarm, Task, is_challenge};
 use crate::message::{Allow, HeaderName, Headers, RawHeader, Reason, RetryAfter};
@@ -67,6 +69,10 @@ pub(crate) struct Session {
     /// The peer's Allow has UPDATE.
     peer_updates: bool,
     reliable: Reliable,
+    /// Our REFER.
+    referral: Option<Referral>,
+    /// The peer's REFER.
+    referee: Option<Referee>,
 }
 
 #[derive(Debug)]
@@ -189,6 +195,8 @@ impl Session {
                 self.is_probing = response.status.is_provisional();
                 self.on_request_response(endpoint, response);
             }
+            Purpose::Refer => self.on_refer_response(endpoint, response),
+            Purpose::Report => self.on_report_response(endpoint, &response),
             Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
         }
     }
@@ -250,6 +258,8 @@ impl Session {
                 self.is_probing = false;
                 self.on_request_unanswered(endpoint);
             }
+            Purpose::Refer => self.on_refer_unanswered(endpoint),
+            Purpose::Report => self.on_report_lost(endpoint),
             Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
         }
     }
@@ -308,6 +318,8 @@ impl Session {
             SessionAlarm::CancelDeadline => self.on_cancel_deadline(endpoint),
             SessionAlarm::OfferRetry => self.retry_offer(endpoint),
             SessionAlarm::OfferExpiry => self.on_offer_expired(endpoint),
+            SessionAlarm::Referral => self.end_referral(endpoint, TransferOutcome::Unreported),
+            SessionAlarm::Referee => self.on_referee_alarm(endpoint),
         }
     }
 
@@ -432,6 +444,7 @@ impl Session {
     }
 
     fn over(&mut self, endpoint: &mut Endpoint, mut over: Over) -> Phase {
+        self.end_transfers(endpoint);
         over.unanswered = self.offers.abandon();
         if over.unanswered.is_some() {
             let patience = endpoint.config.timers.patience();

@@ -73,6 +73,8 @@ impl Session {
             offers: Offers::default(),
             peer_updates: false,
             reliable,
+            referral: None,
+            referee: None,
         };
         session.note_abilities(&request.headers);
         session.take_name(endpoint, &dialog);

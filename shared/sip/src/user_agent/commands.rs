@@ -1,10 +1,10 @@
 //! What the application may ask for.
 
 use super::{CommandError, UserAgent};
-use crate::endpoint::Endpoint;
 use crate::endpoint::config::{Account, Answer, Body, Invite, OutgoingRequest};
 use crate::endpoint::event::{AccountId, OutgoingId, RequestId, SessionId};
 use crate::endpoint::identity::Identity;
+use crate::endpoint::{Endpoint, Speaker};
 use crate::message::{RawHeader, Reason};
 use crate::registration::Registration;
 use crate::session::Session;
@@ -88,11 +88,16 @@ impl UserAgent {
         if !self.endpoint.transactions.is_up(speaker.flow) {
             return Err(CommandError::NoFlow);
         }
+        let id = self.start_call(speaker, invite);
+        self.leave();
+        Ok(id)
+    }
+
+    pub(super) fn start_call(&mut self, speaker: Speaker, invite: Invite) -> SessionId {
         let id = SessionId(self.next_id());
         let session = Session::call(&mut self.endpoint, id, speaker, invite);
         self.sessions.insert(id, session);
-        self.leave();
-        Ok(id)
+        id
     }
 
     /// Sends a provisional response (101–199) to an incoming session, with a body if early media
@@ -303,7 +308,7 @@ impl UserAgent {
         Ok(())
     }
 
-    fn command(
+    pub(super) fn command(
         &mut self,
         now: Moment,
         id: SessionId,

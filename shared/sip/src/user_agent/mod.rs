@@ -5,6 +5,7 @@ mod io;
 mod keep_alive;
 mod requests;
 mod subscriptions;
+mod transfers;
 
 pub use io::*;
 
@@ -130,6 +131,7 @@ impl UserAgent {
     /// Ends an input or a command that was carried out.
     fn leave(&mut self) {
         self.settle();
+        self.report_followed();
         self.is_drained = false;
     }
 

@@ -17,4 +17,5 @@ mod registration;
 mod reliable;
 mod reoffers;
 mod strangers;
+mod transfers;
 mod updates;

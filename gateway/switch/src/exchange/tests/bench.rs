@@ -488,6 +488,7 @@ fn in_short(event: &SessionEvent) -> String {
         SessionEvent::OfferAnswered { body } => with("offer answered", body),
         SessionEvent::OfferRefused { status } => format!("offer refused {}", status.code()),
         SessionEvent::Info { body } => with("info", body),
+        SessionEvent::Transfer(_) => "transfer".into(),
         SessionEvent::Ended(Ended {
             by,
             status,

@@ -17,7 +17,7 @@ mod start;
 mod uri;
 mod via;
 
-pub(crate) use address::addresses;
+pub(crate) use address::{address, addresses};
 pub(crate) use lexer::{number, unquoted};
 pub(crate) use list::{items, media_type, number_and_params, token, value_and_params};
 pub(crate) use span::Span;

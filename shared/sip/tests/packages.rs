@@ -1,8 +1,8 @@
 //! Bodies of event packages.
 
 use sidetone_sip::packages::{
-    Counts, DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, MessageSummary, Party,
-    SipFrag, Update,
+    Counts, DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, IsComposing,
+    MessageSummary, Party, Presence, SipFrag, Tuple, Update,
 };
 use sidetone_sip::{Status, Text};
 #[cfg(target_arch = "wasm32")]
@@ -177,5 +177,78 @@ fn status_lines_read_and_print() {
         "SIP/2.0 abc x",
     ] {
         assert!(SipFrag::parse(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn presence_reads_and_prints() {
+    let text = r#"<?xml version="1.0" encoding="UTF-8"?>
+        <p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" entity="pres:a@b">
+          <p:tuple id="t1">
+            <p:status><p:basic>open</p:basic><x:other xmlns:x="urn:x">1</x:other></p:status>
+            <p:contact priority="0.8">sip:a@b</p:contact>
+            <p:note xml:lang="en">Back &lt;soon&gt;</p:note>
+          </p:tuple>
+          <p:tuple id="t2"><p:status/></p:tuple>
+          <p:note>hi</p:note>
+        </p:presence>"#;
+    let presence = Presence::parse(text.as_bytes()).unwrap();
+    let expected = Presence {
+        entity: "pres:a@b".into(),
+        tuples: vec![
+            Tuple {
+                id: "t1".into(),
+                is_open: Some(true),
+                contact: Some("sip:a@b".into()),
+                notes: vec!["Back <soon>".into()],
+            },
+            Tuple {
+                id: "t2".into(),
+                is_open: None,
+                contact: None,
+                notes: Vec::new(),
+            },
+        ],
+        notes: vec!["hi".into()],
+    };
+    assert_eq!(presence, expected);
+    assert!(presence.is_open());
+    let body = presence.to_body();
+    assert_eq!(body.content_type, "application/pidf+xml");
+    assert_eq!(Presence::parse(&body.bytes), Ok(expected));
+    let closed = "<presence entity='a'><tuple id='1'><status><basic>closed</basic></status>\
+                  </tuple></presence>";
+    assert!(!Presence::parse(closed.as_bytes()).unwrap().is_open());
+    for bad in [
+        "<dialog-info/>",
+        "<presence/>",
+        "<presence entity='a'><tuple id='1'/></presence>",
+        "<presence entity='a'><tuple><status/></tuple></presence>",
+    ] {
+        assert!(Presence::parse(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn typing_reads_and_prints() {
+    use std::time::Duration;
+    let composing = IsComposing {
+        is_active: true,
+        content_type: Some("text".into()),
+        refresh: Some(Duration::from_secs(90)),
+    };
+    let body = composing.to_body();
+    assert_eq!(body.content_type, "application/im-iscomposing+xml");
+    assert_eq!(IsComposing::parse(&body.bytes), Ok(composing));
+    let unknown = b"<isComposing><state>thinking</state><refresh>soon</refresh></isComposing>";
+    let idle = IsComposing {
+        is_active: false,
+        content_type: None,
+        refresh: None,
+    };
+    assert_eq!(IsComposing::parse(unknown), Ok(idle.clone()));
+    assert_eq!(IsComposing::parse(&idle.to_body().bytes), Ok(idle));
+    for bad in ["<isComposing/>", "<state>active</state>"] {
+        assert!(IsComposing::parse(bad.as_bytes()).is_err(), "{bad}");
     }
 }

@@ -1,18 +1,22 @@
-//! The bodies of event packages: read from NOTIFY and PUBLISH, written for them.
+//! The bodies of event packages and of MESSAGE: read from requests, written for them.
 //!
 //! Each type reads with `parse` and writes with `to_body`; what is written reads back the same.
 //! Elements and lines that are not known are skipped. An XML document is read with bounds on its
 //! depth and number of elements, and without document types, so there are no entities to expand.
 
 mod dialog_info;
+mod is_composing;
 mod message_summary;
+mod pidf;
 mod sip_frag;
 mod xml;
 
 pub use dialog_info::{
     DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, Party, Update,
 };
+pub use is_composing::IsComposing;
 pub use message_summary::{Counts, MessageSummary};
+pub use pidf::{Presence, Tuple};
 pub use sip_frag::SipFrag;
 
 use crate::{Body, Text};

@@ -259,11 +259,12 @@ impl World {
 
     fn drain(&mut self, side: Side) {
         for _ in 0..ENDLESS {
+            let now = self.now;
             let person = self.person(side);
             match person.agent.poll_output() {
                 Output::Transmit { flow, bytes } => {
                     assert_eq!(flow, FLOW);
-                    person.watch.on_transmit(&bytes);
+                    person.watch.on_transmit(now, &bytes);
                     self.transmit(side, bytes);
                 }
                 Output::Event(event) => person.on_event(&event),

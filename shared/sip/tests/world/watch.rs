@@ -1,9 +1,10 @@
 //! What must hold of everything an agent says, whatever happens to it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sidetone_sip::message::{Incoming, Limits, read_frame};
-use sidetone_sip::{Event, Message, Method, Response, SessionEvent, SessionId};
+use sidetone_sip::{Event, Message, Method, Moment, Response, SessionEvent, SessionId};
 
 /// Where a session is, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,10 @@ impl Seen {
     }
 }
 
+/// How long a request is known again (64·T1, RFC 3261 §17.2). One that is repeated later, because
+/// its flow was down for so long, is a new one.
+const MEMORY: Duration = Duration::from_secs(32);
+
 /// The answers given to one request: Call-ID, branch, sequence number and method name it.
 type Transaction = (String, String, u32, Method);
 
@@ -60,7 +65,7 @@ pub(crate) struct Watch {
     /// Offers are answered in reliable provisional responses, too. Then not every answer is told
     /// by an event of its own, so that only the agents know whether offers are in turn.
     is_early: bool,
-    answers: BTreeMap<Transaction, Vec<u8>>,
+    answers: BTreeMap<Transaction, (Moment, Vec<u8>)>,
 }
 
 impl Watch {
@@ -155,9 +160,11 @@ impl Watch {
     // Bytes
 
     /// What is sent can be read, and no request is answered in two ways.
-    pub(crate) fn on_transmit(&mut self, bytes: &[u8]) {
+    pub(crate) fn on_transmit(&mut self, now: Moment, bytes: &[u8]) {
         match read_frame(bytes, &Limits::default()) {
-            Incoming::Message(Message::Response(response)) => self.on_response(&response, bytes),
+            Incoming::Message(Message::Response(response)) => {
+                self.on_response(now, &response, bytes);
+            }
             Incoming::Message(Message::Request(_)) | Incoming::Ping | Incoming::Pong => {}
             other => panic!(
                 "an agent sent {other:?}: {}",
@@ -166,7 +173,7 @@ impl Watch {
         }
     }
 
-    fn on_response(&mut self, response: &Response, bytes: &[u8]) {
+    fn on_response(&mut self, now: Moment, response: &Response, bytes: &[u8]) {
         if response.status.is_provisional() {
             return;
         }
@@ -181,12 +188,13 @@ impl Watch {
             headers.cseq.number,
             headers.cseq.method.clone(),
         );
-        let first = self
-            .answers
-            .entry(transaction)
-            .or_insert_with(|| bytes.to_vec());
+        let answer = || (now, bytes.to_vec());
+        let first = self.answers.entry(transaction).or_insert_with(answer);
+        if now.since(first.0) >= MEMORY {
+            *first = answer();
+        }
         assert_eq!(
-            String::from_utf8_lossy(first),
+            String::from_utf8_lossy(&first.1),
             String::from_utf8_lossy(bytes),
             "one request, two answers"
         );

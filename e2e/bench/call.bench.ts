@@ -1,10 +1,10 @@
 /** A call's set-up, step by step: Sidetone beside a bare JsSIP page, in turns, on one gateway. */
 
-import { expect, test, type Browser, type Page } from '@playwright/test';
+import type { Browser, Page } from '@playwright/test';
 import { build } from 'esbuild';
-import { Front } from '../support/front.ts';
-import { Gateway } from '../support/gateway.ts';
+import type { Front } from '../support/front.ts';
 import { Phone, alice, bob, carol, type Person } from '../support/phone.ts';
+import { expect, test } from '../support/test.ts';
 import { installStopwatch, type Times } from './stopwatch.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 20);
@@ -18,9 +18,7 @@ const STEPS = {
 type Step = keyof typeof STEPS;
 type Contestant = { page: Page; load(): Promise<void>; hangUp(): Promise<void>; times: Record<Step, number[]> };
 
-test('call set-up', async ({ browser }) => {
-  const gateway = await Gateway.start();
-  const front = await Front.before(gateway.url);
+test('call set-up', async ({ browser, front }) => {
   const { outputFiles } = await build({
     entryPoints: ['bench/jssip-page.ts'], bundle: true, minify: true, write: false, platform: 'browser',
   });
@@ -36,8 +34,6 @@ test('call set-up', async ({ browser }) => {
     for (const contestant of round % 2 ? [ours, theirs] : [theirs, ours]) await race(contestant);
   }
   report(ours, theirs);
-  await front.cut();
-  await gateway.stop();
 });
 
 async function race(contestant: Contestant): Promise<void> {

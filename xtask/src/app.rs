@@ -1,6 +1,6 @@
 //! The app, built by trunk for the browser.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::step::{About, Console};
 use crate::tools::cargo_tools::{self, Optimiser};
@@ -33,7 +33,13 @@ pub(crate) fn build(console: &Console) -> Result<()> {
     // trunk takes nothing but true or false for this variable.
     trunk.env("NO_COLOR", "true");
     compiler.apply(&mut trunk);
-    console.run("Building the app", About(180), &mut trunk)?;
+    let built = console.run("Building the app", About(180), &mut trunk);
+    if matches!(optimiser, Optimiser::Fetched) {
+        built
+            .context("If wasm-opt could not be fetched: install Node with npm, which brings it")?;
+    } else {
+        built?;
+    }
     if console.plan {
         Ok(())
     } else {

@@ -4,7 +4,7 @@ use crate::message::{CSeq, Headers};
 use crate::{Address, Method, Request, Response, Text, Uri};
 
 /// What names a dialog at one of its ends (RFC 3261 §12).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DialogId {
     call_id: Text,
     local_tag: Text,

@@ -24,6 +24,7 @@ mod registration;
 mod schedule;
 mod session;
 mod subscription;
+mod table;
 mod text;
 mod token;
 mod transaction;

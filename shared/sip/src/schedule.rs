@@ -1,45 +1,51 @@
 //! What is due when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use crate::Moment;
+use crate::table::Table;
 
 /// Timers named by `K`, each running at most once, fired in the order of their moments.
 #[derive(Debug)]
 pub(crate) struct Schedule<K> {
-    moments: BTreeMap<K, Moment>,
-    queue: BTreeSet<(Moment, K)>,
+    moments: Table<K, Moment>,
+    /// All that run, and some that were stopped or moved since; never one of those on top.
+    queue: BinaryHeap<Reverse<(Moment, K)>>,
 }
 
+/// Entries of stopped timers that are not worth a clean-up.
+const SLACK: usize = 64;
+
 impl<K: Copy + Ord> Schedule<K> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            moments: BTreeMap::new(),
-            queue: BTreeSet::new(),
+            moments: Table::new(),
+            queue: BinaryHeap::new(),
         }
     }
 
     /// Starts `key`, or moves it if it runs.
     pub(crate) fn start(&mut self, key: K, at: Moment) {
-        self.stop(key);
         self.moments.insert(key, at);
-        self.queue.insert((at, key));
+        self.queue.push(Reverse((at, key)));
+        self.clean();
     }
 
     pub(crate) fn stop(&mut self, key: K) {
-        if let Some(at) = self.moments.remove(&key) {
-            self.queue.remove(&(at, key));
+        if self.moments.remove(&key).is_some() {
+            self.clean();
         }
     }
 
     /// The moment of the next timer.
     pub(crate) fn next(&self) -> Option<Moment> {
-        self.queue.first().map(|(at, _)| *at)
+        self.queue.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes the next timer if its moment has come.
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<K> {
-        let (at, key) = *self.queue.first()?;
+        let Reverse((at, key)) = *self.queue.peek()?;
         if at > now {
             return None;
         }
@@ -53,7 +59,19 @@ impl<K: Copy + Ord> Schedule<K> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.moments.is_empty()
+    }
+
+    /// Leaves a running timer on top, and memory in proportion to what runs.
+    fn clean(&mut self) {
+        let moments = &self.moments;
+        let runs = |Reverse((at, key)): &Reverse<(Moment, K)>| moments.get(key) == Some(at);
+        if self.queue.len() > 2 * moments.len() + SLACK {
+            self.queue.retain(runs);
+        }
+        while self.queue.peek().is_some_and(|top| !runs(top)) {
+            self.queue.pop();
+        }
     }
 }
 
@@ -88,6 +106,20 @@ mod tests {
         assert_eq!(schedule.pop_due(at(49)), None);
         schedule.stop('a');
         assert!(schedule.is_empty());
+        assert_eq!(schedule.next(), None);
+    }
+
+    #[test]
+    fn memory_follows_what_runs() {
+        let mut schedule = Schedule::new();
+        schedule.start('z', at(1));
+        for millis in 2..10_000 {
+            schedule.start('a', at(millis));
+        }
+        assert!(schedule.queue.len() <= 2 * 2 + SLACK + 1);
+        assert_eq!(schedule.pop_due(at(10_000)), Some('z'));
+        assert_eq!(schedule.pop_due(at(9_998)), None);
+        assert_eq!(schedule.pop_due(at(9_999)), Some('a'));
         assert_eq!(schedule.next(), None);
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod config;
 pub(crate) mod event;
 pub(crate) mod identity;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use config::{Config, Origin};
@@ -17,6 +17,7 @@ use crate::dialog::DialogId;
 use crate::message::{AllowEvents, Contacts, HeaderName, Headers, Host};
 use crate::schedule::Schedule;
 use crate::subscription::SubscriptionId;
+use crate::table::Table;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
 use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
 
@@ -152,14 +153,14 @@ pub(crate) struct Endpoint {
     pub(crate) tokens: Box<dyn TokenSource + Send>,
     pub(crate) transactions: Transactions<Task>,
     pub(crate) alarms: Schedule<Alarm>,
-    pub(crate) identities: BTreeMap<AccountId, Identity>,
-    pub(crate) dialogs: BTreeMap<DialogId, SessionId>,
+    pub(crate) identities: Table<AccountId, Identity>,
+    pub(crate) dialogs: HashMap<DialogId, SessionId>,
     /// By what their dialogs will have in common.
-    pub(crate) subscribers: BTreeMap<DialogId, SubscriptionId>,
-    pub(crate) notifiers: BTreeMap<DialogId, SubscriptionId>,
+    pub(crate) subscribers: HashMap<DialogId, SubscriptionId>,
+    pub(crate) notifiers: HashMap<DialogId, SubscriptionId>,
     events: VecDeque<Event>,
     /// Calls that a REFER asked for, and the sessions it came in.
-    followed: BTreeMap<SessionId, SessionId>,
+    followed: Table<SessionId, SessionId>,
     reports: VecDeque<(SessionId, Status)>,
 }
 
@@ -174,12 +175,12 @@ impl Endpoint {
             tokens,
             transactions: Transactions::new(config.timers, via_host),
             alarms: Schedule::new(),
-            identities: BTreeMap::new(),
-            dialogs: BTreeMap::new(),
-            subscribers: BTreeMap::new(),
-            notifiers: BTreeMap::new(),
+            identities: Table::new(),
+            dialogs: HashMap::new(),
+            subscribers: HashMap::new(),
+            notifiers: HashMap::new(),
             events: VecDeque::new(),
-            followed: BTreeMap::new(),
+            followed: Table::new(),
             reports: VecDeque::new(),
             config,
         }

@@ -9,8 +9,6 @@ mod transfers;
 
 pub use io::*;
 
-use std::collections::BTreeMap;
-
 use keep_alive::KeepAlive;
 
 use crate::endpoint::config::Config;
@@ -20,6 +18,7 @@ use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::subscription::{Notifier, Subscriber, SubscriptionId};
+use crate::table::Table;
 use crate::transaction::{ClientId, FlowId, Happening, ServerId};
 use crate::{Moment, Request, Response, Status, TokenSource};
 
@@ -35,13 +34,13 @@ pub struct Counters {
 /// The user agent. See the crate's contract.
 pub struct UserAgent {
     endpoint: Endpoint,
-    registrations: BTreeMap<AccountId, Registration>,
-    sessions: BTreeMap<SessionId, Session>,
+    registrations: Table<AccountId, Registration>,
+    sessions: Table<SessionId, Session>,
     /// Requests of [`UserAgent::request`], and the account that answers their challenges.
-    outgoing: BTreeMap<OutgoingId, Option<AccountId>>,
-    subscribers: BTreeMap<SubscriptionId, Subscriber>,
-    notifiers: BTreeMap<SubscriptionId, Notifier>,
-    keep_alives: BTreeMap<FlowId, KeepAlive>,
+    outgoing: Table<OutgoingId, Option<AccountId>>,
+    subscribers: Table<SubscriptionId, Subscriber>,
+    notifiers: Table<SubscriptionId, Notifier>,
+    keep_alives: Table<FlowId, KeepAlive>,
     counters: Counters,
     is_drained: bool,
     last_id: u64,
@@ -53,12 +52,12 @@ impl UserAgent {
     pub fn new(config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
         Self {
             endpoint: Endpoint::new(config, tokens),
-            registrations: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            outgoing: BTreeMap::new(),
-            subscribers: BTreeMap::new(),
-            notifiers: BTreeMap::new(),
-            keep_alives: BTreeMap::new(),
+            registrations: Table::new(),
+            sessions: Table::new(),
+            outgoing: Table::new(),
+            subscribers: Table::new(),
+            notifiers: Table::new(),
+            keep_alives: Table::new(),
             counters: Counters::default(),
             is_drained: true,
             last_id: 0,

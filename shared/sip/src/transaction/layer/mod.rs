@@ -3,7 +3,7 @@
 mod clients;
 mod servers;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use clients::Client;
 use servers::Server;
@@ -13,6 +13,7 @@ use super::timers::{Clock, Timer};
 use super::{ClientId, FlowId, NoResponse, ServerId, Timers};
 use crate::message::{Host, Transport};
 use crate::schedule::Schedule;
+use crate::table::Table;
 use crate::{Message, Method, Moment, Request, Response};
 
 /// What the layer tells its user. `T` is what the user noted down with a transaction.
@@ -64,10 +65,10 @@ enum Id {
 pub(crate) struct Transactions<T> {
     timers: Timers,
     via_host: Host,
-    flows: BTreeMap<FlowId, Transport>,
-    clients: BTreeMap<ClientId, Client<T>>,
+    flows: Table<FlowId, Transport>,
+    clients: Table<ClientId, Client<T>>,
     client_keys: HashMap<ClientKey, ClientId>,
-    servers: BTreeMap<ServerId, Server<T>>,
+    servers: Table<ServerId, Server<T>>,
     server_keys: HashMap<ServerKey, ServerId>,
     merge_keys: HashMap<MergeKey, ServerId>,
     schedule: Schedule<(Id, Timer)>,
@@ -81,10 +82,10 @@ impl<T: Copy> Transactions<T> {
         Self {
             timers,
             via_host,
-            flows: BTreeMap::new(),
-            clients: BTreeMap::new(),
+            flows: Table::new(),
+            clients: Table::new(),
             client_keys: HashMap::new(),
-            servers: BTreeMap::new(),
+            servers: Table::new(),
             server_keys: HashMap::new(),
             merge_keys: HashMap::new(),
             schedule: Schedule::new(),
@@ -109,15 +110,14 @@ impl<T: Copy> Transactions<T> {
     /// Fails the requests that do not wait.
     pub(crate) fn handle_transport_down(&mut self, flow: FlowId) {
         self.flows.remove(&flow);
-        let failing: Vec<ClientId> = self
+        let failing: Vec<(ClientId, T)> = self
             .clients
             .iter()
             .filter(|(_, c)| c.flow == flow && c.is_pending())
             .filter(|(_, c)| c.persistence == Persistence::Fails)
-            .map(|(id, _)| *id)
+            .map(|(id, c)| (*id, c.task))
             .collect();
-        for id in failing {
-            let task = self.clients[&id].task;
+        for (id, task) in failing {
             self.happenings.push_back(Happening::Unanswered {
                 task,
                 why: NoResponse::FlowDown,

@@ -1,10 +1,11 @@
 //! The root of all views.
 
-use leptos::prelude::*;
+use leptos::{either::EitherOf3, prelude::*};
 
 use crate::{
-    components::{people::provide_demo, theme::provide_theme, update_toast::UpdateToast},
-    pages::{phone::PhonePage, sign_in::SignInPage},
+    components::{asked::Asked, theme::provide_theme, update_toast::UpdateToast},
+    model::Line,
+    pages::{phone::PhonePage, restoring::RestoringPage, sign_in::SignInPage},
     state::{provide_phone, use_phone},
 };
 
@@ -13,15 +14,37 @@ pub fn mount() {
     mount_to_body(App);
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Screen {
+    SignIn,
+    Restoring,
+    Phone,
+}
+
 #[component]
 fn App() -> impl IntoView {
     provide_phone();
     provide_theme();
-    provide_demo();
+    let asked = Asked::provide();
     let phone = use_phone();
-    let signed_in = Memo::new(move |_| phone.identity.with(Option::is_some));
+    let screen = Memo::new(move |_| {
+        if phone.identity.with(Option::is_some) {
+            Screen::Phone
+        } else if asked.get() {
+            Screen::SignIn
+        } else {
+            phone.line.with(|line| match line {
+                Line::Connecting | Line::Ready | Line::Down { .. } => Screen::Restoring,
+                Line::SignedOut | Line::Refused { .. } => Screen::SignIn,
+            })
+        }
+    });
     view! {
-        {move || if signed_in.get() { view! { <PhonePage/> }.into_any() } else { view! { <SignInPage/> }.into_any() }}
+        {move || match screen.get() {
+            Screen::SignIn => EitherOf3::A(view! { <SignInPage/> }),
+            Screen::Restoring => EitherOf3::B(view! { <RestoringPage/> }),
+            Screen::Phone => EitherOf3::C(view! { <PhonePage/> }),
+        }}
         <UpdateToast/>
     }
 }

@@ -3,8 +3,9 @@
 use leptos::{either::EitherOf4, prelude::*};
 
 use super::{
-    desk::{card_id, focus_card, use_desk},
+    desk::{focus_card, use_desk},
     icons::{self, icon},
+    talking_actions::TalkingActions,
 };
 use crate::{
     model::{Call, Phase},
@@ -48,38 +49,6 @@ enum Stage {
     Opening,
     Talking,
     Over,
-}
-
-#[component]
-fn TalkingActions(call: Memo<Call>) -> impl IntoView {
-    let (phone, desk) = (use_phone(), use_desk());
-    let key = call.with_untracked(|call| call.key);
-    let muted = move || call.with(|call| call.muted);
-    let open = move || desk.open_keypad() == Some(key);
-    let turn = move |_| {
-        desk.keypad.update(|keypad| {
-            *keypad = if *keypad == Some(key) {
-                None
-            } else {
-                Some(key)
-            };
-        })
-    };
-    view! {
-        <button
-            class="action mute" aria-pressed=move || muted().to_string() aria-keyshortcuts="Control+M"
-            on:click=move |_| phone.set_muted(key, !call.with_untracked(|call| call.muted))
-        >
-            {move || icon(if muted() { icons::MICROPHONE_OFF } else { icons::MICROPHONE })}
-            <span>"Mute"</span>
-        </button>
-        <button
-            class="action" aria-expanded=move || open().to_string() aria-controls=card_id(key)
-            on:click=turn
-        >
-            {icon(icons::KEYPAD)} <span>"Keypad"</span>
-        </button>
-    }
 }
 
 #[component]

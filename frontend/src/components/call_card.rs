@@ -3,18 +3,13 @@
 use leptos::prelude::*;
 
 use super::{
-    avatar::Avatar,
     call_actions::CallActions,
-    call_state::CallState,
+    card_head::CardHead,
     desk::{card_id, use_desk},
     dial_pad::DialPad,
-    icons::{self, icon},
     words,
 };
-use crate::{
-    model::{Call, Direction},
-    state::use_phone,
-};
+use crate::{model::Call, state::use_phone};
 
 /// The card of a call, from its first tone until it is dismissed.
 #[component]
@@ -29,39 +24,24 @@ pub fn CallCard(call: Call) -> impl IntoView {
         now.or_else(|| last.cloned())
             .unwrap_or_else(|| call.clone())
     });
-    let peer = Memo::new(move |_| call.with(|call| call.peer.clone()));
     let token = move || call.with(|call| words::phase_token(&call.phase));
-    let name = move || peer.with(|peer| format!("Call with {}", words::called(peer)));
-    let (direction, way) = call.with_untracked(|call| match call.direction {
-        Direction::Outgoing => (icon(icons::OUTGOING), "Outgoing"),
-        Direction::Incoming => (icon(icons::INCOMING), "Incoming"),
-    });
-    let number = move || {
-        peer.with(|peer| {
-            let is_title = words::called(peer) == peer.number;
-            if is_title {
-                way.to_owned()
-            } else {
-                peer.number.clone()
-            }
-        })
+    let name = move || call.with(|call| format!("Call with {}", words::called(&call.peer)));
+    let to_front = move |_| {
+        if call.with_untracked(|call| call.background) {
+            phone.bring_to_front(key);
+        }
     };
     let keypad = Memo::new(move |_| desk.open_keypad() == Some(key));
     view! {
         <article
             class="card" id=card_id(key) tabindex="-1" aria-label=name
-            data-phase=token
+            data-phase=token on:dblclick=to_front
+            data-background=move || call.with(|call| call.background).then_some("true")
+            data-interrupted=move || call.with(words::is_interrupted).then_some("true")
             data-muted=move || call.with(|call| call.muted).then_some("true")
             data-keypad=move || keypad.get().then_some("true")
         >
-            <div class="card-head">
-                <Avatar peer/>
-                <div class="card-who">
-                    <h3 dir="auto">{move || peer.with(|peer| words::called(peer).to_owned())}</h3>
-                    <p class="card-number">{direction} <span dir="auto">{number}</span></p>
-                </div>
-                <CallState call/>
-            </div>
+            <CardHead call/>
             {move || call.with(words::advice).map(|advice| view! {
                 <p class="card-advice">{advice}</p>
             })}

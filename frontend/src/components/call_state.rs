@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
+    desk::is_active,
     icons::{self, icon},
     words,
 };
@@ -20,18 +21,9 @@ pub fn CallState(call: Memo<Call>) -> impl IntoView {
         Phase::Active { since, .. } => Some(since),
         _ => None,
     });
-    let interrupted = Memo::new(move |_| {
-        call.with(|call| {
-            matches!(
-                call.phase,
-                Phase::Active {
-                    interrupted: true,
-                    ..
-                }
-            )
-        })
-    });
-    let silent = move || call.with(|call| call.muted && super::desk::is_active(call));
+    let interrupted = Memo::new(move |_| call.with(words::is_interrupted));
+    let behind = move || call.with(|call| call.background && is_active(call));
+    let silent = move || call.with(|call| call.muted && is_active(call)) && !behind();
     let talked = move || match call.with(|call| call.phase.clone()) {
         Phase::Ended {
             seconds: Some(seconds),
@@ -50,6 +42,7 @@ pub fn CallState(call: Memo<Call>) -> impl IntoView {
                 <span class="phase">{words}</span>
             </Show>
             {move || talked().map(|time| view! { <span class="talked">{time}</span> })}
+            <Show when=behind><span class="badge behind">"Not heard"</span></Show>
             <Show when=silent>
                 <span class="badge muted">{icon(icons::MICROPHONE_OFF)} "Muted"</span>
             </Show>

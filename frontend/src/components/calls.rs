@@ -4,9 +4,8 @@ use leptos::prelude::*;
 
 use super::{
     call_card::CallCard,
-    desk::is_live,
     icons::{self, icon},
-    people::use_demo,
+    people::derive_demo,
 };
 use crate::{model::Call, state::use_phone};
 
@@ -16,13 +15,13 @@ pub fn Calls() -> impl IntoView {
     let phone = use_phone();
     let cards = move || {
         let mut calls = phone.calls.get();
-        calls.sort_by_key(|call| (!is_live(call), std::cmp::Reverse(call.key)));
+        calls.sort_by_key(|call| (!call.phase.is_live(), std::cmp::Reverse(call.key)));
         calls
     };
     let live = move || {
         phone
             .calls
-            .with(|calls| calls.iter().filter(|call| is_live(call)).count())
+            .with(|calls| calls.iter().filter(|call| call.phase.is_live()).count())
     };
     view! {
         <section class="calls" aria-labelledby="calls-title">
@@ -40,7 +39,7 @@ pub fn Calls() -> impl IntoView {
 
 #[component]
 fn NoCalls() -> impl IntoView {
-    let demo = use_demo();
+    let demo = derive_demo();
     view! {
         <div class="empty">
             <span class="empty-sign" aria-hidden="true">{icon(icons::CALL)}</span>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use sidetone_api::DemoAccount;
 
-use super::{avatar::Avatar, people::use_demo};
+use super::{avatar::Avatar, people::derive_demo};
 use crate::model::Party;
 
 /// Shows nothing at a real gateway.
@@ -12,7 +12,7 @@ pub fn DemoAccounts(
     /// Takes the account that was tapped.
     on_pick: impl Fn(DemoAccount) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
-    let demo = use_demo();
+    let demo = derive_demo();
     let one = move |account: DemoAccount| {
         let picked = account.clone();
         let peer = Party {

@@ -92,20 +92,16 @@ impl Desk {
         }
     }
 
-    /// The call that keys go to: the one whose keypad is open, else the newest that is active.
+    /// The call that keys go to: the one whose keypad is open, else the one that is heard.
     #[must_use]
     pub fn pad_call(&self) -> Option<CallKey> {
         let open = self.keypad.get();
         self.phone.calls.with(|calls| {
-            let mut active = calls
-                .iter()
-                .rev()
-                .filter(|call| is_active(call))
-                .map(|call| call.key);
-            active
-                .clone()
-                .find(|key| Some(*key) == open)
-                .or_else(|| active.next())
+            let active = || calls.iter().rev().filter(|call| is_active(call));
+            active()
+                .find(|call| Some(call.key) == open)
+                .or_else(|| active().find(|call| !call.background))
+                .map(|call| call.key)
         })
     }
 
@@ -137,12 +133,6 @@ impl Desk {
 #[must_use]
 pub fn is_active(call: &Call) -> bool {
     matches!(call.phase, Phase::Active { .. })
-}
-
-/// Whether the call still goes on in any way.
-#[must_use]
-pub fn is_live(call: &Call) -> bool {
-    !matches!(call.phase, Phase::Ended { .. })
 }
 
 /// The id of a call's card.

@@ -58,8 +58,12 @@ pub const KEYBOARD: Drawing =
 pub const LEAVE: Drawing = Drawing::Lines("M13 4.5H5.5v15H13M10 12h10M16.4 8.4 20 12l-3.6 3.6");
 /// A sound wave: services that speak.
 pub const WAVE: Drawing = Drawing::Lines("M4 10.5v3M8 7.5v9M12 4.5v15M16 8.5v7M20 10.5v3");
-/// Done, or chosen.
+/// A newer version.
 pub const NEW: Drawing = Drawing::Lines("M19.5 12a7.5 7.5 0 1 1-2.4-5.5M19.8 3.6v3.6h-3.6");
+
+/// Goes from one call to another.
+pub const SWAP: Drawing =
+    Drawing::Lines("M4.5 8.5h14M14.8 4.8l3.7 3.7-3.7 3.7M19.5 15.5h-14M9.2 11.8l-3.7 3.7 3.7 3.7");
 
 /// A drawing and how it is made.
 #[derive(Clone, Copy)]

@@ -16,22 +16,17 @@ const SERVICES: [(&str, &str, &str); 2] = [
     ("601", "Announcement", "Plays a chime, then hangs up"),
 ];
 
-/// Finds out whether the gateway is a demonstration.
-pub fn provide_demo() {
-    let about = use_phone().about;
-    provide_context(Memo::new(move |_| about.get().and_then(|about| about.demo)));
-}
-
 /// The demonstration's accounts; `None` at a real gateway or until it is known.
 #[must_use]
-pub fn use_demo() -> Memo<Option<Vec<DemoAccount>>> {
-    expect_context()
+pub fn derive_demo() -> Memo<Option<Vec<DemoAccount>>> {
+    let phone = use_phone();
+    Memo::new(move |_| phone.about.get().and_then(|about| about.demo))
 }
 
 /// The others of the demonstration and the services, one tap away.
 #[component]
 pub fn People() -> impl IntoView {
-    let (phone, desk, demo) = (use_phone(), use_desk(), use_demo());
+    let (phone, desk, demo) = (use_phone(), use_desk(), derive_demo());
     let others = move || {
         let me = phone.identity.get().map(|me| me.extension);
         let mut accounts = demo.get().unwrap_or_default();

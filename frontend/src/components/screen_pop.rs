@@ -49,7 +49,7 @@ fn ScreenPop(call: Call) -> impl IntoView {
             <Avatar peer=Signal::stored(call.peer)/>
             <h2 dir="auto">{who.clone()}</h2>
             <p class="pop-number" dir="auto">{(who != number).then_some(number)}</p>
-            <Show when=busy><p class="pop-note">"You are in another call."</p></Show>
+            <Show when=busy><p class="pop-note">"Answering puts your other call in the background."</p></Show>
             <div class="pop-actions">
                 <button class="action stop" aria-keyshortcuts="Alt+R" on:click=move |_| phone.reject(key)>
                     {icon(icons::HANG_UP)} <span>"Reject"</span> <kbd aria-hidden="true">"Alt R"</kbd>

@@ -8,7 +8,7 @@ use super::{
 };
 
 const SHORTCUTS: [(&[&str], &str); 8] = [
-    (&["Enter"], "Call what stands in the dialer"),
+    (&["Enter"], "Call the number in the dialer"),
     (&["Ctrl", "D"], "Go to the dialer"),
     (&["0–9", "*", "#"], "Dial, or send keys into the call"),
     (&["Alt", "A"], "Answer"),

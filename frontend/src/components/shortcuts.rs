@@ -1,81 +1,16 @@
-//! The keyboard: which key does what, wherever the focus is.
+//! The keyboard at work, wherever the focus is.
 
 use leptos::{ev, ev::KeyboardEvent, prelude::*};
 
 use super::{
-    desk::{Desk, is_active, is_live, use_desk},
+    desk::{Desk, is_active, use_desk},
+    keys::{Command, Stroke, command},
     screen_pop::answer,
 };
 use crate::{
     model::{Call, CallKey, Phase},
     state::{Phone, use_phone},
 };
-
-/// What a key stroke asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Answers the call that rings longest.
-    Answer,
-    /// Rejects it.
-    Reject,
-    /// Turns the microphone off or on.
-    Mute,
-    /// Goes to the dialer.
-    Dialer,
-    /// Calls what stands in the dialer.
-    Dial,
-    /// Hangs up or gives up.
-    HangUp,
-    /// Shows the shortcut sheet.
-    Sheet,
-    /// A key of the phone.
-    Digit(char),
-}
-
-/// A key stroke, apart from the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stroke<'a> {
-    /// What it writes, such as `a` or `Enter`.
-    pub key: &'a str,
-    /// Which key it is, such as `KeyA`.
-    pub code: &'a str,
-    /// Control alone is held.
-    pub control: bool,
-    /// Alt alone is held.
-    pub alt: bool,
-    /// Somebody writes into a field.
-    pub typing: bool,
-    /// A control with an Enter of its own has the focus.
-    pub on_control: bool,
-}
-
-/// Reads a stroke. Plain keys mean nothing while somebody types.
-#[must_use]
-pub fn command(stroke: Stroke<'_>) -> Option<Command> {
-    if stroke.control {
-        return match stroke.key {
-            "m" | "M" => Some(Command::Mute),
-            "d" | "D" => Some(Command::Dialer),
-            _ => None,
-        };
-    }
-    if stroke.alt {
-        return match stroke.code {
-            "KeyA" => Some(Command::Answer),
-            "KeyR" => Some(Command::Reject),
-            _ => None,
-        };
-    }
-    let mut characters = stroke.key.chars();
-    match (characters.next()?, characters.next()) {
-        _ if stroke.typing => None,
-        ('?', None) => Some(Command::Sheet),
-        (key @ ('0'..='9' | '*' | '#'), None) => Some(Command::Digit(key)),
-        _ if stroke.key == "Escape" => Some(Command::HangUp),
-        _ if stroke.key == "Enter" && !stroke.on_control => Some(Command::Dial),
-        _ => None,
-    }
-}
 
 /// Listens for as long as the page is up.
 pub fn listen_to_keys() {
@@ -176,7 +111,7 @@ fn hang_up_at_hand(phone: Phone, desk: Desk) -> bool {
             let mut going = calls
                 .iter()
                 .rev()
-                .filter(|call| is_live(call) && !is_active(call));
+                .filter(|call| call.phase.is_live() && !is_active(call));
             going
                 .find(|call| call.phase != Phase::Incoming)
                 .map(|call| call.key)

@@ -1,9 +1,6 @@
-//! The fields of the sign-in form, and what became of the last try.
+//! The fields of the sign-in form.
 
 use leptos::prelude::*;
-
-use super::status_light::StatusLight;
-use crate::{model::Line, state::use_phone};
 
 /// Extension, password, and the two choices beside them.
 #[component]
@@ -54,28 +51,5 @@ pub fn Fields(
                 <p class="hint" id="server-hint">"Leave it empty to use the server this page came from."</p>
             </div>
         </details>
-    }
-}
-
-/// What is missing, refused or out of reach.
-#[component]
-pub fn Outcome(missing: RwSignal<Option<&'static str>>) -> impl IntoView {
-    let phone = use_phone();
-    let line = move || match phone.line.get() {
-        Line::Refused { why } => Some(("Extension or password is wrong.", why)),
-        Line::Down { why, .. } => Some(("The server can't be reached.", why)),
-        _ => None,
-    };
-    let words = move || match missing.get() {
-        Some(missing) => Some((missing, String::new())),
-        None => line(),
-    };
-    view! {
-        <StatusLight/>
-        <div role="alert">
-            {move || words().map(|(what, why)| view! {
-                <p class="outcome"><strong>{what}</strong> " " {why}</p>
-            })}
-        </div>
     }
 }

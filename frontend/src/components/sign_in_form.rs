@@ -3,8 +3,7 @@
 use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use super::{
-    demo_accounts::DemoAccounts,
-    sign_in_fields::{Fields, Outcome},
+    asked::Asked, demo_accounts::DemoAccounts, sign_in_fields::Fields, sign_in_outcome::Outcome,
 };
 use crate::{
     model::Line,
@@ -14,7 +13,7 @@ use crate::{
 /// The form of the sign-in page.
 #[component]
 pub fn SignInForm() -> impl IntoView {
-    let phone = use_phone();
+    let (phone, asked) = (use_phone(), expect_context::<Asked>());
     let extension = RwSignal::new(String::new());
     let password = RwSignal::new(String::new());
     let server = RwSignal::new(String::new());
@@ -36,6 +35,7 @@ pub fn SignInForm() -> impl IntoView {
             },
         );
         if missing.get_untracked().is_none() && !untrack(connecting) {
+            asked.remember();
             phone.sign_in(SignIn {
                 extension: typed(extension),
                 password: password.get_untracked(),

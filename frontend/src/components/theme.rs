@@ -1,87 +1,39 @@
-//! Light, dark, or as the system has it.
+//! The button that goes through light, dark, and what the system has.
 
 use leptos::prelude::*;
 
-use super::icons::{self, Drawing, icon};
+use super::icons::{self, icon};
+use crate::platform::theme::Theme;
 
-const STORED_AS: &str = "theme";
-
-/// Which colours the page wears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Theme {
-    /// As the system has it.
-    #[default]
-    System,
-    /// Always light.
-    Light,
-    /// Always dark.
-    Dark,
-}
-
-impl Theme {
-    fn word(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    fn from_word(word: &str) -> Self {
-        [Self::Light, Self::Dark]
-            .into_iter()
-            .find(|theme| theme.word() == word)
-            .unwrap_or_default()
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::System => Self::Light,
-            Self::Light => Self::Dark,
-            Self::Dark => Self::System,
-        }
-    }
-
-    fn drawing(self) -> Drawing {
-        match self {
-            Self::System => icons::SCREEN,
-            Self::Light => icons::SUN,
-            Self::Dark => icons::MOON,
-        }
-    }
-}
-
-fn storage() -> Option<web_sys::Storage> {
-    window().local_storage().ok().flatten()
-}
-
-/// Dresses the page as it was left, and provides the theme to the views.
+/// Provides the theme to the views; the page wears it already.
 pub fn provide_theme() {
-    let stored = storage().and_then(|storage| storage.get_item(STORED_AS).ok().flatten());
-    let theme = RwSignal::new(stored.map_or_else(Theme::default, |word| Theme::from_word(&word)));
-    Effect::new(move || {
-        if let Some(page) = document().document_element() {
-            _ = page.set_attribute("data-theme", theme.get().word());
-        }
-    });
-    provide_context(theme);
+    provide_context(RwSignal::new(Theme::stored()));
 }
 
 /// Goes through the three themes and remembers the choice.
 #[component]
 pub fn ThemeButton() -> impl IntoView {
     let theme = expect_context::<RwSignal<Theme>>();
-    let name = move || format!("Theme: {}", theme.get().word());
+    let shown = move || match theme.get() {
+        Theme::System => ("Theme: system", icons::SCREEN),
+        Theme::Light => ("Theme: light", icons::SUN),
+        Theme::Dark => ("Theme: dark", icons::MOON),
+    };
     let turn = move |_| {
-        theme.update(|theme| *theme = theme.next());
-        if let Some(storage) = storage() {
-            // A full or forbidden storage only means that the choice lasts for this visit.
-            _ = storage.set_item(STORED_AS, theme.get_untracked().word());
-        }
+        theme.update(|theme| {
+            *theme = match theme {
+                Theme::System => Theme::Light,
+                Theme::Light => Theme::Dark,
+                Theme::Dark => Theme::System,
+            };
+        });
+        theme.get_untracked().apply();
     };
     view! {
-        <button class="icon-button" aria-label=name title=name on:click=turn>
-            {move || icon(theme.get().drawing())}
+        <button
+            class="icon-button" aria-label=move || shown().0 title=move || shown().0 on:click=turn
+        >
+            {move || icon(shown().1)}
         </button>
     }
 }

@@ -2,10 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{
-    desk::is_live,
-    icons::{self, icon},
-};
+use super::icons::{self, icon};
 use crate::state::use_phone;
 
 /// A calm note at the edge.
@@ -13,7 +10,11 @@ use crate::state::use_phone;
 pub fn UpdateToast() -> impl IntoView {
     let phone = use_phone();
     let later = RwSignal::new(false);
-    let in_call = Memo::new(move |_| phone.calls.with(|calls| calls.iter().any(is_live)));
+    let in_call = Memo::new(move |_| {
+        phone
+            .calls
+            .with(|calls| calls.iter().any(|call| call.phase.is_live()))
+    });
     let note = move || {
         if in_call.get() {
             "It waits until your call is over."

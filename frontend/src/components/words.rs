@@ -58,7 +58,19 @@ pub fn phase_token(phase: &Phase) -> &'static str {
     }
 }
 
-/// Where a call stands; empty while the timer says it.
+/// Whether the sound of an answered call has stopped for now.
+#[must_use]
+pub fn is_interrupted(call: &Call) -> bool {
+    matches!(
+        call.phase,
+        Phase::Active {
+            interrupted: true,
+            ..
+        }
+    )
+}
+
+/// Where a call stands.
 #[must_use]
 pub fn phase(phase: &Phase) -> String {
     match phase {
@@ -68,7 +80,7 @@ pub fn phase(phase: &Phase) -> String {
         Phase::Connecting => "Connecting…".into(),
         Phase::Active {
             interrupted: true, ..
-        } => "Sound interrupted, reconnecting…".into(),
+        } => "Reconnecting sound…".into(),
         Phase::Active { .. } => "On the line".into(),
         Phase::Ended { reason, .. } => reason_title(reason).into(),
     }
@@ -91,11 +103,13 @@ fn reason_title(reason: &EndReason) -> &'static str {
     }
 }
 
-/// What else helps after a call ended.
+/// What else helps to know: why a call is silent, or what to do after it ended.
 #[must_use]
 pub fn advice(call: &Call) -> Option<String> {
     let Phase::Ended { reason, .. } = &call.phase else {
-        return None;
+        return call.background.then(|| {
+            "Another call is in front. Neither of you hears the other until you talk again.".into()
+        });
     };
     match reason {
         EndReason::Busy => Some("They are in another call. Try again in a while.".into()),

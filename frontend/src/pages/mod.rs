@@ -1,9 +1,5 @@
 //! One screen each.
 
-#![allow(
-    missing_docs,
-    reason = "a property says what it is by its name and type"
-)]
-
 pub mod phone;
+pub mod restoring;
 pub mod sign_in;

@@ -7,7 +7,7 @@ use crate::{
         announcer::Announcer,
         banners::{LineDown, Problems},
         calls::Calls,
-        desk::{Tab, is_live, provide_desk, use_desk},
+        desk::{Tab, provide_desk, use_desk},
         header::Header,
         keypad_panel::KeypadPanel,
         people::People,
@@ -33,7 +33,7 @@ pub fn PhonePage() -> impl IntoView {
     let live = move || {
         phone
             .calls
-            .with(|calls| calls.iter().any(is_live))
+            .with(|calls| calls.iter().any(|call| call.phase.is_live()))
             .then_some("true")
     };
     view! {

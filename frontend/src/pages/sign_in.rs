@@ -11,14 +11,14 @@ use crate::components::{
 pub fn SignInPage() -> impl IntoView {
     view! {
         <div class="sign-in">
-            <div class="sign-in-art">
+            <header class="sign-in-art">
                 <p class="brand">{logo()} <span class="brand-name">"Sidetone"</span></p>
                 <div class="sign-in-say">
                     <p class="claim">"Your desk phone, in a browser tab."</p>
                     <p>"Sign in with your extension and take calls wherever you are."</p>
                 </div>
                 <Rings/>
-            </div>
+            </header>
             <main class="sign-in-main">
                 <div class="sign-in-tools"><ThemeButton/></div>
                 <div class="sign-in-box">

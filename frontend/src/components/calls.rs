@@ -1,5 +1,7 @@
 //! The column of cards.
 
+use std::cmp::Reverse;
+
 use leptos::prelude::*;
 
 use super::{
@@ -9,13 +11,13 @@ use super::{
 };
 use crate::{model::Call, state::use_phone};
 
-/// All calls: those that go on first, then the newest.
+/// All calls: the one that is heard first, then those that go on, then the newest.
 #[component]
 pub fn Calls() -> impl IntoView {
     let phone = use_phone();
     let cards = move || {
         let mut calls = phone.calls.get();
-        calls.sort_by_key(|call| (!call.phase.is_live(), std::cmp::Reverse(call.key)));
+        calls.sort_by_key(|call| (!call.phase.is_live(), call.background, Reverse(call.key)));
         calls
     };
     let live = move || {

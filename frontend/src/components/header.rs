@@ -23,8 +23,8 @@ pub fn Header() -> impl IntoView {
             <StatusLight/>
             <div class="header-tools">
                 <Show when=move || phone.installable.get()>
-                    <button class="button quiet install" on:click=move |_| phone.install()>
-                        {icon(icons::INSTALL)} "Install"
+                    <button class="button quiet install" aria-label="Install" on:click=move |_| phone.install()>
+                        {icon(icons::INSTALL)} <span>"Install"</span>
                     </button>
                 </Show>
                 <ThemeButton/>

@@ -22,9 +22,9 @@ pub fn TabBar() -> impl IntoView {
         }
     };
     view! {
-        <div class="tab-bar" role="tablist" aria-label="Screens">
+        <nav class="tab-bar" aria-label="Screens"><div role="tablist">
             {one(Tab::Calls, "Calls", icons::CALL)}
             {one(Tab::Keypad, "Keypad", icons::KEYPAD)}
-        </div>
+        </div></nav>
     }
 }

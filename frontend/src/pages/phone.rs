@@ -39,7 +39,7 @@ pub fn PhonePage() -> impl IntoView {
     view! {
         <div class="phone" data-tab=tab data-live=live>
             <Header/>
-            <div class="banners"><LineDown/> <Problems/></div>
+            <section class="banners" aria-label="Notices"><LineDown/> <Problems/></section>
             <main class="desk">
                 <div class="desk-main">
                     <QuickDialer/>

@@ -1,13 +1,14 @@
 // The service worker: keeps the app's shell, shows incoming calls as system notifications.
 //
-// Files with a hash in their name never change, so a kept copy is as good as a fresh one. The
-// page itself comes from the network when that answers in time, else from the last copy. What
-// the phone says to its server (/api, /sip) never passes through here.
+// The page itself comes from the network when that answers in time, else from the last copy.
+// Files with a hash in their name never change, so a kept copy is as good as a fresh one; the few
+// others are fetched anew whenever the page is. What the phone says to its server (/api, /sip)
+// never passes through here.
 
 const SHELL = "shell";
 const PATIENCE = 3000;
 const HASHED = /-[0-9a-f]{8,}(_bg)?\.(js|wasm|css)$/;
-const PLAIN = ["/early.js", "/timer.js", "/manifest.webmanifest", "/icons/icon.svg"];
+const PLAIN = ["/timer.js", "/manifest.webmanifest", "/icons/icon.svg"];
 
 addEventListener("install", (event) => event.waitUntil(keepShell()));
 
@@ -18,8 +19,9 @@ addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
   if (request.mode === "navigate" && url.pathname === "/") event.respondWith(page(event));
-  else if (HASHED.test(url.pathname)) event.respondWith(keptFirst(request));
-  else if (PLAIN.includes(url.pathname)) event.respondWith(freshFirst(request));
+  else if (HASHED.test(url.pathname) || PLAIN.includes(url.pathname)) {
+    event.respondWith(kept(request));
+  }
 });
 
 // Keeps the page and all it refers to; what the page no longer refers to is let go.
@@ -50,18 +52,8 @@ async function page(event) {
   return response ?? (await caches.match("/")) ?? fresh;
 }
 
-async function keptFirst(request) {
+async function kept(request) {
   return (await caches.match(request.url)) ?? fetch(request);
-}
-
-async function freshFirst(request) {
-  try {
-    return await fetch(request);
-  } catch (error) {
-    const kept = await caches.match(request.url);
-    if (kept) return kept;
-    throw error;
-  }
 }
 
 addEventListener("message", (event) => {

@@ -9,12 +9,11 @@ use sidetone_sip::Moment;
 use web_sys::{Event, EventTarget};
 
 use crate::model::{Call, CallKey, Identity, Line, Problem};
-use crate::phone::{Core, Engine, Shown, devices, obstacle};
+use crate::phone::{Core, Engine, Shown, devices, obstacle, watch_permission};
 use crate::platform::listener::Listener;
 use crate::platform::notifications::{self, Choice};
 use crate::platform::update::Updates;
 use crate::platform::{install, tabs, vault};
-use crate::server;
 
 /// What is needed to sign in.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,6 +67,7 @@ pub fn provide_phone() -> Phone {
         calls: set_calls,
         problems: set_problems,
         clock: set_clock,
+        about: set_about,
     };
     let updates = Updates::watch(move || set_update_ready.set(true));
     let look = updates.clone();
@@ -78,7 +78,7 @@ pub fn provide_phone() -> Phone {
             core.set_problem(problem, true);
         }
     });
-    start(engine, set_about);
+    start(engine);
     listen(engine);
     let phone = Phone {
         line,
@@ -97,18 +97,22 @@ pub fn provide_phone() -> Phone {
 }
 
 /// Finds out what registering needs, and signs in again who was remembered.
-fn start(engine: Engine, show_about: WriteSignal<Option<About>>) {
+fn start(engine: Engine) {
+    engine.run(|core, _| core.ask_about());
+    spawn_local(async move {
+        let instance = tabs::instance().await;
+        engine.run(|core, now| core.on_instance(now, instance));
+    });
     spawn_local(async move {
         if let Some(sign_in) = vault::load().await {
             engine.run(|core, now| core.sign_in(now, sign_in));
+        } else {
+            engine.run(Core::forget_early);
         }
     });
-    spawn_local(async move {
-        let instance = tabs::instance().await;
-        let about = server::about().await;
-        show_about.set(about.clone());
-        engine.run(|core, now| core.on_facts(now, about, instance));
-    });
+    spawn_local(watch_permission(move || {
+        engine.run(|core, _| core.look_for_devices());
+    }));
 }
 
 /// Lets the engine know what happens to the page.

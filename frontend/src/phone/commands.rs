@@ -33,7 +33,7 @@ impl Core {
             );
         }
         let key = self.calls.dial(party);
-        let Ok(peer) = self.new_peer(key) else {
+        let Ok(peer) = self.peer_for(key, true) else {
             self.calls
                 .on_ended(key, EndReason::Failed(NO_SOUND.to_owned()), millis(now));
             return Ok(key);
@@ -54,9 +54,10 @@ impl Core {
         let (Some(engine), opening) = (self.engine, microphone::open()) else {
             return;
         };
+        let granted = self.granted;
         spawn_local(async move {
             let mut opening = Some(opening);
-            if !microphone::is_granted().await
+            if !granted
                 && let Some(opening) = opening.take()
                 && let Err(problem) = attach(opening, &peer).await
             {
@@ -140,15 +141,16 @@ impl Core {
             return;
         }
         let offer = media.offer.clone();
-        let (Ok(peer), Some(engine)) = (self.new_peer(key), self.engine) else {
+        let (Ok(peer), Some(engine)) = (self.peer_for(key, false), self.engine) else {
             return;
         };
         if let Some(media) = self.media.get_mut(key) {
             media.peer = Some(peer.clone());
         }
         let opening = microphone::open();
+        let granted = self.granted;
         spawn_local(async move {
-            let early = if microphone::is_granted().await {
+            let early = if granted {
                 Some(describe(&peer, offer.as_deref()).await)
             } else {
                 None

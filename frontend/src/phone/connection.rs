@@ -11,7 +11,9 @@
 
 use std::time::Duration;
 
+use leptos::prelude::Set;
 use leptos::task::spawn_local;
+use sidetone_api::About;
 use sidetone_sip::auth::Secret;
 use sidetone_sip::message::{Host, SipUri, Transport};
 use sidetone_sip::{
@@ -20,9 +22,10 @@ use sidetone_sip::{
 
 use super::engine::{Core, FLOW};
 use super::entropy::Entropy;
-use super::socket::{Socket, SocketEvent};
+use super::socket::{Socket, SocketEvent, connect_early, drop_early};
 use crate::model::{Connection, EndReason, Identity, Light};
 use crate::platform::vault;
+use crate::server;
 use crate::state::SignIn;
 
 /// How long a connection may take to answer after a wake-up before another one is opened.
@@ -33,6 +36,12 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 const EXPIRES: u32 = 600;
 
 impl Core {
+    /// Nobody is remembered: what was connected ahead is not wanted.
+    pub(crate) fn forget_early(&mut self, _: Moment) {
+        connect_early(None);
+        drop_early();
+    }
+
     /// Starts over with these.
     pub(crate) fn sign_in(&mut self, now: Moment, sign_in: SignIn) {
         self.leave(now, &EndReason::HungUp);
@@ -44,6 +53,7 @@ impl Core {
     pub(crate) fn sign_out(&mut self, now: Moment) {
         self.leave(now, &EndReason::HungUp);
         self.identity = None;
+        connect_early(None);
         spawn_local(vault::forget());
     }
 
@@ -79,26 +89,51 @@ impl Core {
         }
     }
 
-    /// What the gateway and the tab say of themselves is here: register if that was waited for.
-    pub(crate) fn on_facts(
-        &mut self,
-        now: Moment,
-        about: Option<sidetone_api::About>,
-        instance: String,
-    ) {
+    /// Asks the gateway what it says of itself, unless that is known or being asked.
+    pub(crate) fn ask_about(&mut self) {
+        if self.about.is_some() || self.asks_about {
+            return;
+        }
+        self.asks_about = true;
+        let Some(engine) = self.engine else { return };
+        spawn_local(async move {
+            let about = server::about().await;
+            engine.run(|core, now| core.on_about(now, about));
+        });
+    }
+
+    fn on_about(&mut self, now: Moment, about: Option<About>) {
+        self.asks_about = false;
         self.about = about;
+        self.shown.about.set(self.about.clone());
+        if self.about.is_some() {
+            self.add_account(now);
+        } else if self.light.connection == Connection::Open && self.account.is_none() {
+            self.lose(now, "The server does not say for whom it works.");
+        }
+    }
+
+    /// This tab's instance id is here: register if that was waited for.
+    pub(crate) fn on_instance(&mut self, now: Moment, instance: String) {
         self.instance = Some(instance);
         self.add_account(now);
     }
 
+    /// Where this sign-in connects to.
+    fn server(&self) -> Option<String> {
+        let sign_in = self.sign_in.as_ref()?;
+        Some(
+            sign_in
+                .server
+                .clone()
+                .unwrap_or_else(|| own_server(self.about.as_ref())),
+        )
+    }
+
     fn connect(&mut self, now: Moment) {
-        let (Some(sign_in), Some(engine)) = (&self.sign_in, self.engine) else {
+        let (Some(url), Some(engine)) = (self.server(), self.engine) else {
             return;
         };
-        let url = sign_in
-            .server
-            .clone()
-            .unwrap_or_else(|| own_server(self.about.as_ref()));
         let on_event = move |event| engine.run(|core, now| core.on_socket(now, event));
         self.light.connection = Connection::Opening;
         self.probe_until = Some(now + OPEN_PATIENCE);
@@ -139,10 +174,7 @@ impl Core {
             return;
         };
         let Some(identity) = self.identify(sign_in) else {
-            self.lose(
-                now,
-                "The server does not say for whom it works. Is it a Sidetone server?",
-            );
+            self.ask_about();
             return;
         };
         let Some(host) = parse_host(&identity.domain) else {
@@ -225,6 +257,7 @@ impl Core {
             } => {
                 self.close(now);
                 self.identity = None;
+                connect_early(None);
                 self.light.refused =
                     Some("The server does not know this extension with this password.".into());
                 return;
@@ -243,6 +276,9 @@ impl Core {
             return;
         };
         self.identity = self.identify(&sign_in);
+        connect_early(self.server().filter(|_| sign_in.remember).as_deref());
+        self.look_for_devices();
+        self.prepare_spare();
         spawn_local(async move {
             if sign_in.remember {
                 vault::keep(&sign_in).await
@@ -325,6 +361,7 @@ impl Core {
             self.input(now, Input::TransportDown { flow: FLOW });
         }
         self.sign_in = None;
+        self.spare = None;
         self.probe_until = None;
         self.backoff.reset();
         self.light = Light::default();
@@ -332,7 +369,7 @@ impl Core {
 }
 
 /// The SIP socket of the server this page came from.
-fn own_server(about: Option<&sidetone_api::About>) -> String {
+fn own_server(about: Option<&About>) -> String {
     let path = about.map_or("/sip", |about| &about.sip_path);
     let location = web_sys::window().map(|window| window.location());
     let scheme = location.as_ref().and_then(|it| it.protocol().ok());

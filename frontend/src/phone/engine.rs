@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 use leptos::prelude::*;
+use sidetone_api::About;
 use sidetone_sip::{
     AccountId, CommandError, Config, Event, FlowId, Input, Moment, Output, TokenSource, UserAgent,
 };
@@ -12,6 +14,7 @@ use sidetone_sip::{
 use super::clock::Clock;
 use super::entropy::Entropy;
 use super::media::Medias;
+use super::peer::Peer;
 use super::socket::Socket;
 use super::tones::Tones;
 use crate::model::{Backoff, Call, Calls, Identity, Light, Line, Phase, Problem, Tone};
@@ -34,6 +37,8 @@ pub(crate) struct Shown {
     pub problems: WriteSignal<Vec<Problem>>,
     /// The phone's clock in milliseconds.
     pub clock: WriteSignal<f64>,
+    /// What the gateway says of itself.
+    pub about: WriteSignal<Option<About>>,
 }
 
 /// The phone's engine; copies are the same engine.
@@ -53,7 +58,8 @@ pub(crate) struct Core {
     rings_at: Option<Moment>,
     pub(super) via_host: String,
     pub(super) instance: Option<String>,
-    pub(super) about: Option<sidetone_api::About>,
+    pub(super) about: Option<About>,
+    pub(super) asks_about: bool,
     pub(super) socket: Option<Socket>,
     pub(super) backoff: Backoff,
     pub(super) light: Light,
@@ -65,8 +71,12 @@ pub(crate) struct Core {
     pub(super) calls: Calls,
     pub(super) media: Medias,
     pub(crate) problems: Vec<Problem>,
+    /// The browser gives the microphone without asking anybody.
+    pub(super) granted: bool,
+    /// A connection made ahead for the next call.
+    pub(super) spare: Option<Rc<Peer>>,
     pub(super) tones: Tones,
-    shown: Shown,
+    pub(super) shown: Shown,
     last: Last,
     /// Told whenever the server is there again.
     pub(super) on_ready: Box<dyn Fn()>,
@@ -99,6 +109,7 @@ impl Engine {
             via_host,
             instance: None,
             about: None,
+            asks_about: false,
             socket: None,
             backoff: Backoff::default(),
             light: Light::default(),
@@ -109,6 +120,8 @@ impl Engine {
             calls: Calls::default(),
             media: Medias::default(),
             problems: Vec::new(),
+            granted: false,
+            spare: None,
             tones: Tones::default(),
             shown,
             last: Last::default(),

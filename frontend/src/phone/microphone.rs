@@ -9,6 +9,7 @@ use web_sys::{
 };
 
 use crate::model::Problem;
+use crate::platform::listener::Listener;
 use crate::platform::storage;
 
 /// The settings that name the devices chosen on this machine.
@@ -60,14 +61,17 @@ pub(crate) async fn ask() -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether the permission is there already, so that opening needs no person.
-pub(crate) async fn is_granted() -> bool {
-    permission().await == Some(PermissionState::Granted)
+/// Whether the browser gives the microphone without asking (`Granted`), asks a person (`Prompt`)
+/// or refuses (`Denied`); none if it doesn't say.
+pub(crate) async fn permission() -> Option<PermissionState> {
+    Some(permission_status().await?.state())
 }
 
-/// Whether the permission was refused for good.
-pub(crate) async fn is_denied() -> bool {
-    permission().await == Some(PermissionState::Denied)
+/// Calls `changed` whenever the permission changes.
+pub(crate) async fn watch_permission(changed: impl Fn() + 'static) {
+    if let Some(status) = permission_status().await {
+        Listener::new(&status, "change", move |_| changed()).forever();
+    }
 }
 
 /// The speaker that was chosen on this machine.
@@ -160,12 +164,12 @@ fn name_of(error: &JsValue) -> String {
         })
 }
 
-async fn permission() -> Option<PermissionState> {
+async fn permission_status() -> Option<PermissionStatus> {
     let permissions = web_sys::window()?.navigator().permissions().ok()?;
     let descriptor = Object::new();
     let _ = Reflect::set(&descriptor, &"name".into(), &MICROPHONE.into());
     let status = JsFuture::from(permissions.query(&descriptor).ok()?)
         .await
         .ok()?;
-    Some(status.unchecked_into::<PermissionStatus>().state())
+    Some(status.unchecked_into())
 }

@@ -13,4 +13,4 @@ mod socket;
 mod tones;
 
 pub(crate) use engine::{Core, Engine, Shown};
-pub(crate) use microphone::{devices, obstacle};
+pub(crate) use microphone::{devices, obstacle, watch_permission};

@@ -3,7 +3,7 @@
 //! Session descriptions pass through unread: codecs, directions and restarts are asked for by the
 //! API, never by editing text.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Array, Function, Promise, Reflect};
@@ -75,22 +75,37 @@ impl From<JsValue> for NoSound {
     }
 }
 
-type OnEvent = Rc<dyn Fn(PeerEvent)>;
+/// Whom a peer tells what happens; nobody, while it is a spare.
+#[derive(Clone, Default)]
+struct Report(Rc<RefCell<Option<Rc<dyn Fn(PeerEvent)>>>>);
+
+impl Report {
+    fn tell(&self, event: PeerEvent) {
+        // Not borrowed while it runs: a peer may be dropped by what it tells.
+        let report = self.0.borrow().clone();
+        if let Some(report) = report {
+            report(event);
+        }
+    }
+}
 
 /// The sound of one call; dropped, it ends and the microphone is let go.
 pub(crate) struct Peer {
     connection: RtcPeerConnection,
     speaker: HtmlAudioElement,
     microphone: RefCell<Option<(MediaStreamTrack, Listener)>>,
-    heard: RefCell<bool>,
-    on_event: OnEvent,
+    heard: Cell<bool>,
+    report: Report,
+    /// An offer made ahead.
+    prepared: RefCell<Option<RtcSessionDescriptionInit>>,
+    used: Cell<bool>,
     candidate: Rc<RefCell<Option<Function>>>,
     _listeners: [Listener; 3],
 }
 
 impl Peer {
     /// A connection without an offer yet.
-    pub(crate) fn new(on_event: impl Fn(PeerEvent) + 'static) -> Result<Self, NoSound> {
+    pub(crate) fn new() -> Result<Self, NoSound> {
         let configuration = RtcConfiguration::new();
         configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
         let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
@@ -99,37 +114,63 @@ impl Peer {
         if let Some(device) = microphone::chosen_speaker() {
             choose_output(&speaker, &device);
         }
-        let on_event: OnEvent = Rc::new(on_event);
+        let report = Report::default();
         let candidate = Rc::new(RefCell::new(None));
         let listeners = [
             on_candidate(&connection, &candidate),
-            on_track(&connection, &speaker, &on_event),
-            on_state(&connection, &on_event),
+            on_track(&connection, &speaker, &report),
+            on_state(&connection, &report),
         ];
         Ok(Self {
             connection,
             speaker,
             microphone: RefCell::default(),
-            heard: RefCell::new(true),
-            on_event,
+            heard: Cell::new(true),
+            report,
+            prepared: RefCell::default(),
+            used: Cell::new(false),
             candidate,
             _listeners: listeners,
         })
     }
 
+    /// Tells `report` what happens from now on.
+    pub(crate) fn report_to(&self, report: impl Fn(PeerEvent) + 'static) {
+        self.report.0.replace(Some(Rc::new(report)));
+    }
+
+    /// Makes the offer ahead. No addresses are looked for before it is used.
+    pub(crate) async fn prepare(&self) -> Result<(), NoSound> {
+        let offer = self.make_offer().await?;
+        // A call may have taken this connection meanwhile and made its own.
+        if !self.used.get() {
+            self.prepared.replace(Some(offer));
+        }
+        Ok(())
+    }
+
     /// An offer with the first usable candidates in it. A second one restarts ICE if that was
     /// asked for.
     pub(crate) async fn offer(&self) -> Result<String, NoSound> {
+        self.used.set(true);
+        let prepared = self.prepared.take();
+        let offer = match prepared {
+            Some(offer) => offer,
+            None => self.make_offer().await?,
+        };
+        self.set_local(&offer).await
+    }
+
+    async fn make_offer(&self) -> Result<RtcSessionDescriptionInit, NoSound> {
         if self.transceiver().is_none() {
             let init = RtcRtpTransceiverInit::new();
             init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
-            let transceiver = self
-                .connection
-                .add_transceiver_with_str_and_init("audio", &init);
-            prefer_codecs(&transceiver);
+            let connection = &self.connection;
+            prefer_codecs(&connection.add_transceiver_with_str_and_init("audio", &init));
         }
-        let offer = JsFuture::from(self.connection.create_offer()).await?;
-        self.set_local(offer.unchecked_ref()).await
+        Ok(JsFuture::from(self.connection.create_offer())
+            .await?
+            .unchecked_into())
     }
 
     /// The answer to an offer, with the first usable candidates in it.
@@ -162,11 +203,11 @@ impl Peer {
 
     /// Speaks through this microphone from now on.
     pub(crate) fn set_microphone(&self, track: MediaStreamTrack) {
-        let on_event = self.on_event.clone();
+        let report = self.report.clone();
         let ended = Listener::new(&track, "ended", move |_| {
-            on_event(PeerEvent::MicrophoneLost)
+            report.tell(PeerEvent::MicrophoneLost)
         });
-        track.set_enabled(*self.heard.borrow());
+        track.set_enabled(self.heard.get());
         if let Some((old, _)) = self.microphone.replace(Some((track, ended))) {
             old.stop();
         }
@@ -185,7 +226,7 @@ impl Peer {
 
     /// Lets the microphone through, or sends silence.
     pub(crate) fn set_heard(&self, heard: bool) {
-        self.heard.replace(heard);
+        self.heard.set(heard);
         if let Some((track, _)) = &*self.microphone.borrow() {
             track.set_enabled(heard);
         }
@@ -198,7 +239,7 @@ impl Peer {
 
     /// Plays again after the browser held it back.
     pub(crate) fn play(&self) {
-        play(&self.speaker, &self.on_event);
+        play(&self.speaker, &self.report);
     }
 
     /// The next offer shall look for new paths (RFC 8445 §9).
@@ -299,22 +340,22 @@ fn on_candidate(
 fn on_track(
     connection: &RtcPeerConnection,
     speaker: &HtmlAudioElement,
-    on_event: &OnEvent,
+    report: &Report,
 ) -> Listener {
-    let (speaker, on_event) = (speaker.clone(), on_event.clone());
+    let (speaker, report) = (speaker.clone(), report.clone());
     Listener::new(connection, "track", move |event| {
         let track = event.unchecked_into::<RtcTrackEvent>().track();
         if let Ok(stream) = MediaStream::new_with_tracks(&Array::of1(&track)) {
             speaker.set_src_object(Some(&stream));
-            play(&speaker, &on_event);
+            play(&speaker, &report);
         }
     })
 }
 
-fn on_state(connection: &RtcPeerConnection, on_event: &OnEvent) -> Listener {
-    let (source, on_event) = (connection.clone(), on_event.clone());
+fn on_state(connection: &RtcPeerConnection, report: &Report) -> Listener {
+    let (source, report) = (connection.clone(), report.clone());
     Listener::new(connection, "connectionstatechange", move |_| {
-        on_event(match source.connection_state() {
+        report.tell(match source.connection_state() {
             RtcPeerConnectionState::Connected => PeerEvent::Connected,
             RtcPeerConnectionState::Disconnected => PeerEvent::Interrupted,
             RtcPeerConnectionState::Failed => PeerEvent::Failed,
@@ -323,14 +364,14 @@ fn on_state(connection: &RtcPeerConnection, on_event: &OnEvent) -> Listener {
     })
 }
 
-fn play(speaker: &HtmlAudioElement, on_event: &OnEvent) {
+fn play(speaker: &HtmlAudioElement, report: &Report) {
     let Ok(playing) = speaker.play() else { return };
-    let on_event = on_event.clone();
+    let report = report.clone();
     spawn_local(async move {
         if let Err(error) = JsFuture::from(playing).await
             && name_of(&error) == "NotAllowedError"
         {
-            on_event(PeerEvent::SoundBlocked);
+            report.tell(PeerEvent::SoundBlocked);
         }
     });
 }

@@ -119,6 +119,7 @@ impl Core {
     /// A call is over: its sound ends, its card says why.
     pub(super) fn finish(&mut self, now: Moment, key: CallKey, reason: EndReason) {
         self.media.remove(key);
+        self.prepare_spare();
         notifications::close(key);
         let Some(call) = self.calls.call(key).filter(|call| call.phase.is_live()) else {
             return;

@@ -1,10 +1,12 @@
 //! The WebSocket to the server, subprotocol `sip` (RFC 7118 §4).
 
-use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::JsCast;
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, MessageEvent, WebSocket};
 
 use crate::platform::listener::Listener;
+use crate::platform::storage;
 
 /// What happens to a socket.
 #[derive(Debug)]
@@ -15,6 +17,37 @@ pub(crate) enum SocketEvent {
     Received(Vec<u8>),
     /// It is gone, or could not be opened.
     Closed,
+}
+
+/// The setting that lets `early.js` connect before the app has loaded, and where it puts the
+/// connection.
+const EARLY: &str = "connect-early";
+const EARLY_SOCKET: &str = "sidetoneSocket";
+
+/// Lets the next page connect to `url` at once; `None`: not.
+pub(crate) fn connect_early(url: Option<&str>) {
+    storage::write(EARLY, url);
+}
+
+/// The connection that was made before the app had loaded, if it is one to `url`. It can be had
+/// once; one that is not wanted is closed.
+fn take_early(url: &str) -> Option<WebSocket> {
+    let global = js_sys::global();
+    let socket = Reflect::get(&global, &EARLY_SOCKET.into())
+        .ok()?
+        .dyn_into::<WebSocket>()
+        .ok()?;
+    let _ = Reflect::set(&global, &EARLY_SOCKET.into(), &JsValue::UNDEFINED);
+    let usable = socket.url() == url && socket.ready_state() <= WebSocket::OPEN;
+    if !usable {
+        let _ = socket.close();
+    }
+    usable.then_some(socket)
+}
+
+/// Closes what was connected early.
+pub(crate) fn drop_early() {
+    take_early("");
 }
 
 /// One connection; dropped, it is closed and silent.
@@ -29,8 +62,20 @@ impl Socket {
         url: &str,
         on_event: impl Fn(SocketEvent) + Clone + 'static,
     ) -> Option<Self> {
-        let socket = WebSocket::new_with_str(url, "sip").ok()?;
+        let early = take_early(url);
+        let is_open = early
+            .as_ref()
+            .is_some_and(|it| it.ready_state() == WebSocket::OPEN);
+        let socket = match early {
+            Some(early) => early,
+            None => WebSocket::new_with_str(url, "sip").ok()?,
+        };
         socket.set_binary_type(BinaryType::Arraybuffer);
+        if is_open {
+            let opened = on_event.clone();
+            // Not before the caller has what this function returns.
+            spawn_local(async move { opened(SocketEvent::Opened) });
+        }
         let (opened, received, closed) = (on_event.clone(), on_event.clone(), on_event);
         let listeners = [
             Listener::new(&socket, "open", move |_| opened(SocketEvent::Opened)),

@@ -37,6 +37,11 @@ pub struct Config {
     pub limits: Limits,
     /// Which provisional responses are sent reliably to a caller that supports it.
     pub reliable_provisionals: ReliableProvisionals,
+    /// For how long a session lasts without a refresh, which the agent sees to (RFC 4028);
+    /// `None`: only as the peer wishes.
+    pub session_interval: Option<Duration>,
+    /// The shortest session interval that is taken; at least 90 s (RFC 4028 §5).
+    pub min_session_interval: Duration,
 }
 
 /// When [`crate::UserAgent::progress`] makes use of reliable provisional responses (RFC 3262 §3).
@@ -70,6 +75,8 @@ impl Config {
             takes_transfers: false,
             limits: Limits::default(),
             reliable_provisionals: ReliableProvisionals::IfRequired,
+            session_interval: Some(Duration::from_secs(1800)),
+            min_session_interval: Duration::from_secs(90),
         }
     }
 }

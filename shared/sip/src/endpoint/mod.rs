@@ -14,15 +14,17 @@ use event::{AccountId, EndedBy, Event, OutgoingId, SessionEvent, SessionId};
 use identity::{Identity, Verdict};
 
 use crate::dialog::DialogId;
-use crate::message::{AllowEvents, Contacts, HeaderName, Headers, Host};
+use crate::message::{
+    AllowEvents, Contacts, HeaderName, Headers, Host, MinSe, SessionExpires, Supported,
+};
 use crate::schedule::Schedule;
 use crate::subscription::SubscriptionId;
 use crate::table::Table;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
 use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
 
-/// Extensions this agent knows: what a Require may ask for (RFC 3262, RFC 6228).
-const SUPPORTED: &[&str] = &["100rel", "199"];
+/// Extensions this agent knows: what a Require may ask for (RFC 3262, RFC 6228, RFC 4028).
+const SUPPORTED: &[&str] = &["100rel", "199", "timer"];
 
 /// Methods within sessions, which the agent always knows.
 const SESSION_METHODS: [Method; 8] = [
@@ -55,6 +57,8 @@ pub(crate) enum Purpose {
     /// An offer (RFC 3311).
     Update,
     Prack,
+    /// An UPDATE that only prolongs the session (RFC 4028).
+    Refresh,
     Bye,
     Info,
     /// Does the peer still know this dialog?
@@ -117,14 +121,21 @@ pub(crate) enum SessionAlarm {
     Referral,
     /// Stop reporting on the peer's REFER.
     Referee,
+    /// Refresh the session (RFC 4028 §7.4).
+    Refresh,
+    /// Nobody refreshed the session (RFC 4028 §10).
+    Expiry,
 }
 
 impl SessionAlarm {
+    /// Those of the session timer.
+    pub(crate) const OF_TIMER: [Self; 2] = [Self::Refresh, Self::Expiry];
+
     /// Those that end with the answer to the INVITE.
     pub(crate) const OF_RINGING: [Self; 3] =
         [Self::Provisional, Self::Reliable, Self::ReliableDeadline];
 
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Provisional,
         Self::Reliable,
         Self::ReliableDeadline,
@@ -135,6 +146,8 @@ impl SessionAlarm {
         Self::OfferExpiry,
         Self::Referral,
         Self::Referee,
+        Self::Refresh,
+        Self::Expiry,
     ];
 }
 
@@ -366,6 +379,10 @@ impl Endpoint {
                 HeaderName::Accept,
                 "application/sdp".to_owned(),
             )
+        } else if self.is_too_brief(request) {
+            let least = MinSe(self.config.min_session_interval);
+            let status = Status::SESSION_INTERVAL_TOO_SMALL;
+            (status, HeaderName::MinSe, least.to_string())
         } else {
             return false;
         };
@@ -374,6 +391,16 @@ impl Endpoint {
         response.headers.push_raw(name, value);
         self.respond(server, response);
         true
+    }
+
+    /// RFC 4028 §9: whether the session interval is too short, and the peer can be told so.
+    fn is_too_brief(&self, request: &Request) -> bool {
+        let is_refresh = matches!(request.method, Method::Invite | Method::Update);
+        let supported = request.headers.typed::<Supported>().ok().flatten();
+        let asked = request.headers.typed::<SessionExpires>().ok().flatten();
+        is_refresh
+            && supported.is_some_and(|tags| tags.has("timer"))
+            && asked.is_some_and(|asked| asked.interval < self.config.min_session_interval)
     }
 
     /// Adds Allow, and Allow-Events if there are any (RFC 6665 §8.2.2).

@@ -35,6 +35,7 @@ impl Session {
         contact(&mut response.headers, &self.contact);
         endpoint.list_abilities(&mut response.headers);
         if let Some(answer) = answer {
+            self.description = Some(answer.clone());
             body::write(&mut response.headers, &mut response.body, answer);
         }
         let number = response.headers.cseq.number;

@@ -4,12 +4,13 @@ use super::confirmed::Confirmed;
 use super::early::Early;
 use super::offers::Offers;
 use super::reliable::Reliable;
+use super::timer::SessionTimer;
 use super::{Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Invite;
 use crate::endpoint::event::{Ended, EndedBy, SessionEvent, SessionId};
 use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Speaker, Task, body, contact};
-use crate::message::{CSeq, Headers, RawHeader};
+use crate::message::{CSeq, Headers, RawHeader, SessionExpires};
 use crate::transaction::{ClientId, NoResponse};
 use crate::{Method, Request, Response};
 
@@ -49,7 +50,15 @@ impl Session {
         let mut headers = Headers::new(speaker.from.with_tag(&tag), invite.to, call_id, cseq);
         contact(&mut headers, &speaker.contact);
         endpoint.list_abilities(&mut headers);
+        if let Some(interval) = endpoint.config.session_interval {
+            let refresher = None;
+            headers.push(&SessionExpires {
+                interval,
+                refresher,
+            });
+        }
         headers.others.extend(invite.headers);
+        let description = invite.body.clone();
         let mut request = Request {
             method: Method::Invite,
             uri: invite.target,
@@ -91,6 +100,8 @@ impl Session {
             reliable: Reliable::default(),
             referral: None,
             referee: None,
+            timer: SessionTimer::default(),
+            description,
         }
     }
 
@@ -164,6 +175,7 @@ impl Session {
                     self.offers.hold_ack(client, &to_tag, ack);
                 }
                 self.phase = Phase::Confirmed(Box::new(Confirmed { dialog }));
+                self.follow_timer(endpoint, &response);
                 let response = Box::new(response);
                 self.tell(endpoint, SessionEvent::Accepted { response, body });
             }

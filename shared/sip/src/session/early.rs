@@ -178,6 +178,7 @@ impl Session {
         let mut prack = calling.early[index].dialog.request(Method::Prack);
         prack.headers.push(rack);
         if let Some(answer) = answer {
+            self.description = Some(answer.clone());
             body::write(&mut prack.headers, &mut prack.body, answer);
         }
         self.send(endpoint, prack, Purpose::Prack, 0);

@@ -7,6 +7,7 @@ mod early;
 mod offers;
 mod reliable;
 mod ringing;
+mod timer;
 mod transfer;
 
 use answer::Unacknowledged;
@@ -17,7 +18,10 @@ use reliable::Reliable;
 use ringing::Ringing;
 use transfer::{Referee, Referral};
 
+use timer::SessionTimer;
+
 use crate::dialog::{Dialog, DialogId};
+use crate::endpoint::config::Body;
 use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId, TransferOutcome};
 use crate::endpoint::identity::Verdict;
 use crate::endpoint::{Alarm, Endpoint, Owner, Purpose, SessionAlarm, Task, is_challenge};
@@ -73,6 +77,9 @@ pub(crate) struct Session {
     referral: Option<Referral>,
     /// The peer's REFER.
     referee: Option<Referee>,
+    timer: SessionTimer,
+    /// What we last said of the session, to be offered again.
+    description: Option<Body>,
 }
 
 #[derive(Debug)]
@@ -185,7 +192,16 @@ impl Session {
                 Verdict::WrongCredentials | Verdict::NotOurs => {}
             }
         }
+        if response.status == Status::SESSION_INTERVAL_TOO_SMALL
+            && !matches!(self.phase, Phase::Over(_))
+            && let Some(mut request) = endpoint.transactions.request_of(client).cloned()
+            && self.timer.raise(&response, &mut request.headers)
+        {
+            self.retry(endpoint, purpose, request, 0);
+            return;
+        }
         match purpose {
+            Purpose::Refresh => self.on_refresh_response(endpoint, response),
             Purpose::Invite => self.on_invite_response(endpoint, client, response),
             Purpose::Reinvite | Purpose::Update => {
                 self.on_offer_response(endpoint, client, response);
@@ -253,7 +269,7 @@ impl Session {
         match purpose {
             Purpose::Invite => self.on_invite_unanswered(endpoint, why),
             Purpose::Reinvite | Purpose::Update => self.on_offer_unanswered(endpoint),
-            Purpose::Info => self.on_request_unanswered(endpoint),
+            Purpose::Info | Purpose::Refresh => self.on_request_unanswered(endpoint),
             Purpose::Probe => {
                 self.is_probing = false;
                 self.on_request_unanswered(endpoint);
@@ -313,6 +329,8 @@ impl Session {
             SessionAlarm::Provisional => self.repeat_provisional(endpoint),
             SessionAlarm::Reliable => self.repeat_reliable(endpoint),
             SessionAlarm::ReliableDeadline => self.on_no_prack(endpoint),
+            SessionAlarm::Refresh => self.refresh(endpoint),
+            SessionAlarm::Expiry => self.on_session_expired(endpoint),
             SessionAlarm::Answer => self.repeat_answer(endpoint),
             SessionAlarm::AnswerDeadline => self.on_no_ack(endpoint),
             SessionAlarm::CancelDeadline => self.on_cancel_deadline(endpoint),
@@ -452,7 +470,10 @@ impl Session {
         }
         self.refuse_remote_offer(endpoint, Status::REQUEST_TERMINATED);
         self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
-        for alarm in SessionAlarm::OF_RINGING {
+        for alarm in SessionAlarm::OF_RINGING
+            .into_iter()
+            .chain(SessionAlarm::OF_TIMER)
+        {
             self.stop_alarm(endpoint, alarm);
         }
         if over.farewell.is_none() {

@@ -62,6 +62,8 @@ enum LocalOffer {
 struct Draft {
     method: Method,
     body: Option<Body>,
+    /// It changes nothing; the user is not told (RFC 4028 §7.4).
+    is_refresh: bool,
     /// How often it was sent.
     tries: u8,
 }
@@ -175,6 +177,7 @@ impl Draft {
         Self {
             method,
             body,
+            is_refresh: false,
             tries: 0,
         }
     }
@@ -261,6 +264,9 @@ impl Session {
         if let Some(offer) = draft.body.clone() {
             body::write(&mut request.headers, &mut request.body, offer);
         }
+        if let Phase::Confirmed(_) = self.phase {
+            self.timer.write(&mut request.headers);
+        }
         draft.tries += 1;
         let client = self.send(endpoint, request, draft.purpose(), 0);
         self.offers.local = LocalOffer::Pending(Pending {
@@ -270,6 +276,24 @@ impl Session {
             is_withdrawn: false,
             is_cancelled: false,
         });
+    }
+
+    /// Offers once more what is described already; false if that is not possible now.
+    pub(super) fn refresh_by_reinvite(&mut self, endpoint: &mut Endpoint) -> bool {
+        let is_quiet = self.offers.is_quiet() && self.answer.is_none();
+        let Some(body) = self.description.clone().filter(|_| is_quiet) else {
+            return false;
+        };
+        let draft = Draft::new(Method::Invite, Some(body));
+        let is_refresh = true;
+        self.send_offer(
+            endpoint,
+            Draft {
+                is_refresh,
+                ..draft
+            },
+        );
+        true
     }
 
     pub(super) fn retry_offer(&mut self, endpoint: &mut Endpoint) {
@@ -284,6 +308,11 @@ impl Session {
         self.alive()?;
         match &mut self.offers.local {
             LocalOffer::None => return Err(CommandError::WrongState),
+            LocalOffer::Pending(Pending { draft, .. }) | LocalOffer::Postponed(draft)
+                if draft.is_refresh =>
+            {
+                return Err(CommandError::WrongState);
+            }
             LocalOffer::Postponed(_) => {
                 self.offers.local = LocalOffer::None;
                 self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
@@ -357,7 +386,15 @@ impl Session {
                 self.offers.local = LocalOffer::Postponed(pending.draft);
                 self.start_alarm(endpoint, SessionAlarm::OfferRetry, wait);
             }
-            _ => self.tell_offer_refused(endpoint, status),
+            _ => self.on_draft_refused(endpoint, &pending.draft, status),
+        }
+    }
+
+    fn on_draft_refused(&mut self, endpoint: &mut Endpoint, draft: &Draft, status: Status) {
+        if draft.is_refresh {
+            self.refresh_later(endpoint);
+        } else {
+            self.tell_offer_refused(endpoint, status);
         }
     }
 
@@ -419,6 +456,9 @@ impl Session {
         };
         self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
         self.note_abilities(&response.headers);
+        if let Phase::Confirmed(_) = self.phase {
+            self.follow_timer(endpoint, response);
+        }
         let body = body::read(&response.headers, &response.body);
         if pending.draft.body.is_none() && body.is_some() {
             self.offers.hold_ack(client, &to_tag, ack);
@@ -428,14 +468,19 @@ impl Session {
         if is_invite {
             self.acknowledge(endpoint, client, &to_tag, ack);
         }
-        self.tell(endpoint, SessionEvent::OfferAnswered { body });
+        if !pending.draft.is_refresh {
+            self.description = pending.draft.body;
+            self.tell(endpoint, SessionEvent::OfferAnswered { body });
+        }
     }
 
     pub(super) fn on_offer_unanswered(&mut self, endpoint: &mut Endpoint) {
         self.on_request_unanswered(endpoint);
-        if let Phase::Confirmed(_) = self.phase {
-            self.offers.local = LocalOffer::None;
-            self.tell_offer_refused(endpoint, Status::REQUEST_TIMEOUT);
+        if let Phase::Over(_) = self.phase {
+            return;
+        }
+        if let LocalOffer::Pending(pending) = std::mem::take(&mut self.offers.local) {
+            self.on_draft_refused(endpoint, &pending.draft, Status::REQUEST_TIMEOUT);
         }
     }
 
@@ -528,9 +573,9 @@ impl Session {
         let body = body::read(&request.headers, &request.body);
         self.offers.remote = Some((server, request));
         // The peer's turn came first: an offer of ours that waits for its own turn is outdated.
-        if let LocalOffer::Postponed(_) = std::mem::take(&mut self.offers.local) {
+        if let LocalOffer::Postponed(draft) = std::mem::take(&mut self.offers.local) {
             self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
-            self.tell_offer_refused(endpoint, Status::REQUEST_PENDING);
+            self.on_draft_refused(endpoint, &draft, Status::REQUEST_PENDING);
         }
         self.tell(endpoint, SessionEvent::Offer { body });
     }
@@ -550,7 +595,8 @@ impl Session {
                     return Err(CommandError::WrongState);
                 };
                 dialog.refresh_target(&request.headers);
-                let response = Response::to(&request, Status::OK, None);
+                let mut response = Response::to(&request, Status::OK, None);
+                self.grant_timer(endpoint, &request.headers, &mut response.headers);
                 let makes_offer = request.body.is_empty();
                 let answer = Some(answer);
                 self.send_answer(endpoint, server, response, answer, makes_offer, false);
@@ -587,7 +633,12 @@ impl Session {
         let mut response = Response::to(request, Status::OK, None);
         contact(&mut response.headers, &self.contact);
         endpoint.list_abilities(&mut response.headers);
+        let is_confirmed = matches!(self.phase, Phase::Confirmed(_));
+        if is_confirmed && request.method == Method::Update {
+            self.grant_timer(endpoint, &request.headers, &mut response.headers);
+        }
         if let Some(answer) = answer {
+            self.description = Some(answer.clone());
             body::write(&mut response.headers, &mut response.body, answer);
         }
         endpoint.respond(server, response);
@@ -603,6 +654,7 @@ impl Session {
             return;
         };
         if let Some(answer) = answer {
+            self.description = Some(answer.clone());
             body::write(&mut ack.headers, &mut ack.body, answer);
         }
         self.acknowledge(endpoint, client, &to_tag, ack);

@@ -171,6 +171,7 @@ impl Session {
         let body = body.filter(|_| reliable.exchange == Exchange::Open);
         let describes = body.is_some();
         if let Some(body) = body {
+            self.description = Some(body.clone());
             body::write(&mut response.headers, &mut response.body, body);
             reliable.exchange = Exchange::Sent;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::confirmed::Confirmed;
 use super::offers::Offers;
 use super::reliable::{Exchange, Reliable};
+use super::timer::SessionTimer;
 use super::{Command, Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
@@ -75,6 +76,8 @@ impl Session {
             reliable,
             referral: None,
             referee: None,
+            timer: SessionTimer::default(),
+            description: None,
         };
         session.note_abilities(&request.headers);
         session.take_name(endpoint, &dialog);
@@ -146,7 +149,8 @@ impl Session {
         let Phase::Ringing(ringing) = &self.phase else {
             return;
         };
-        let (server, response) = (ringing.server, ringing.response(Status::OK));
+        let (server, mut response) = (ringing.server, ringing.response(Status::OK));
+        let asked = ringing.invite.headers.clone();
         // RFC 3261 §13.2.1: what was described reliably is not described again.
         let answer = Some(answer).filter(|_| self.reliable.exchange() == Exchange::Open);
         let makes_offer = answer.is_some() && !ringing.has_offer();
@@ -155,6 +159,7 @@ impl Session {
             self.stop_alarm(endpoint, alarm);
         }
         self.reliable.finish();
+        self.grant_timer(endpoint, &asked, &mut response.headers);
         self.phase = Phase::Confirmed(Box::new(Confirmed { dialog }));
         self.send_answer(endpoint, server, response, answer, makes_offer, true);
     }

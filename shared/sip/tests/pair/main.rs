@@ -17,5 +17,6 @@ mod registration;
 mod reliable;
 mod reoffers;
 mod strangers;
+mod timers;
 mod transfers;
 mod updates;

@@ -84,7 +84,7 @@ impl Core {
         offer: Result<String, NoSound>,
     ) {
         // Given up meanwhile?
-        if !self.media.get(key).is_some() {
+        if self.media.get(key).is_none() {
             return;
         }
         let (Ok(offer), Some(account)) = (offer, self.account) else {

@@ -75,9 +75,11 @@ impl From<JsValue> for NoSound {
     }
 }
 
+type Listening = Rc<dyn Fn(PeerEvent)>;
+
 /// Whom a peer tells what happens; nobody, while it is a spare.
 #[derive(Clone, Default)]
-struct Report(Rc<RefCell<Option<Rc<dyn Fn(PeerEvent)>>>>);
+struct Report(Rc<RefCell<Option<Listening>>>);
 
 impl Report {
     fn tell(&self, event: PeerEvent) {
@@ -403,7 +405,7 @@ fn prefer_codecs(transceiver: &RtcRtpTransceiver) {
             }
         }
     }
-    let _ = transceiver.set_codec_preferences(&preferred);
+    transceiver.set_codec_preferences(&preferred);
 }
 
 fn choose_output(speaker: &HtmlAudioElement, device: &str) {

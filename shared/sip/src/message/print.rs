@@ -12,16 +12,16 @@ use super::{
 };
 
 /// Bytes on their way to the wire.
-struct Wire(Vec<u8>);
+struct Wire {
+    bytes: Vec<u8>,
+    /// Where the line at hand starts.
+    line: usize,
+}
 
 impl Write for Wire {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let from = self.0.len();
-        self.0.extend_from_slice(text.as_bytes());
-        if text.bytes().fold(false, |any, byte| any | is_control(byte)) {
-            self.blank_controls(from);
-        }
+        self.bytes.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }
@@ -33,18 +33,23 @@ const fn is_control(byte: u8) -> bool {
 impl Wire {
     /// Tabs may stay, and so may what a backslash quotes, but never CR or LF.
     #[cold]
-    fn blank_controls(&mut self, from: usize) {
-        for at in from..self.0.len() {
-            let byte = self.0[at];
-            let quoted = at > from && self.0[at - 1] == b'\\' && byte != b'\r' && byte != b'\n';
+    fn blank_controls(line: &mut [u8]) {
+        for at in 0..line.len() {
+            let byte = line[at];
+            let quoted = at > 0 && line[at - 1] == b'\\' && byte != b'\r' && byte != b'\n';
             if is_control(byte) && byte != b'\t' && !quoted {
-                self.0[at] = b' ';
+                line[at] = b' ';
             }
         }
     }
 
     fn end_line(&mut self) {
-        self.0.extend_from_slice(b"\r\n");
+        let line = &mut self.bytes[self.line..];
+        if line.iter().fold(false, |any, byte| any | is_control(*byte)) {
+            Self::blank_controls(line);
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+        self.line = self.bytes.len();
     }
 
     /// One header line per value.
@@ -55,9 +60,9 @@ impl Wire {
         Ok(())
     }
 
-    fn line<T: Print>(&mut self, name: &str, value: &T) -> fmt::Result {
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b": ");
+    fn line<T: Print + ?Sized>(&mut self, name: &str, value: &T) -> fmt::Result {
+        self.write_str(name)?;
+        self.write_str(": ")?;
         value.print(self)?;
         self.end_line();
         Ok(())
@@ -122,7 +127,15 @@ impl Print for Host {
     fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
         match self {
             Self::Name(name) => to.write_str(name),
-            Self::V4(address) => write!(to, "{address}"),
+            Self::V4(address) => {
+                for (index, octet) in address.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        to.write_str(".")?;
+                    }
+                    u32::from(octet).print(to)?;
+                }
+                Ok(())
+            }
             Self::V6(address) => write!(to, "[{address}]"),
         }
     }
@@ -266,19 +279,14 @@ impl Headers {
         }
         wire.line("From", &self.from)?;
         wire.line("To", &self.to)?;
-        wire.0.extend_from_slice(b"Call-ID: ");
-        wire.write_str(&self.call_id)?;
-        wire.end_line();
+        wire.line("Call-ID", &*self.call_id)?;
         wire.line("CSeq", &self.cseq)?;
         match &self.contact {
             Contacts::Star => wire.line("Contact", &Contacts::Star)?,
             Contacts::List(addresses) => wire.lines("Contact", addresses)?,
         }
         for RawHeader { name, value } in &self.others {
-            wire.write_str(name.as_str())?;
-            wire.write_str(": ")?;
-            wire.write_str(value)?;
-            wire.end_line();
+            wire.line(name.as_str(), &**value)?;
         }
         Ok(())
     }
@@ -286,7 +294,10 @@ impl Headers {
 
 /// Writing to memory does not fail, so neither does this.
 fn print(headers: &Headers, body: &[u8], start: impl FnOnce(&mut Wire) -> fmt::Result) -> Vec<u8> {
-    let mut wire = Wire(Vec::with_capacity(1024 + body.len()));
+    let mut wire = Wire {
+        bytes: Vec::with_capacity(1024 + body.len()),
+        line: 0,
+    };
     let printed = start(&mut wire).and_then(|()| {
         wire.end_line();
         headers.print(&mut wire)?;
@@ -295,8 +306,8 @@ fn print(headers: &Headers, body: &[u8], start: impl FnOnce(&mut Wire) -> fmt::R
     });
     debug_assert!(printed.is_ok());
     wire.end_line();
-    wire.0.extend_from_slice(body);
-    wire.0
+    wire.bytes.extend_from_slice(body);
+    wire.bytes
 }
 
 impl Request {

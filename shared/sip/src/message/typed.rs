@@ -9,7 +9,7 @@ pub use transfer::*;
 use std::fmt;
 use std::time::Duration;
 
-use super::parse::{items, media_type, number_and_params, token, value_and_params};
+use super::parse::{items, media_type, number_and_params, tokens, value_and_params};
 use super::print::quoted;
 use super::{HeaderError, HeaderName};
 use crate::Text;
@@ -164,7 +164,7 @@ macro_rules! token_lists {
                 const NAME: HeaderName = HeaderName::$type;
 
                 fn parse(value: &Text) -> Result<Self, HeaderError> {
-                    tokens(value).map(Self)
+                    tokens(value.into()).map(Self)
                 }
 
                 fn join(&mut self, next: Self) {
@@ -228,15 +228,6 @@ impl fmt::Display for Accept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         comma_list(f, &self.0)
     }
-}
-
-fn tokens(value: &Text) -> Result<Vec<Text>, HeaderError> {
-    let commas = value.bytes().filter(|byte| *byte == b',').count();
-    let mut tokens = Vec::with_capacity(commas + 1);
-    for item in items(value) {
-        tokens.push(token(item)?);
-    }
-    Ok(tokens)
 }
 
 fn comma_list(f: &mut fmt::Formatter<'_>, items: &[Text]) -> fmt::Result {

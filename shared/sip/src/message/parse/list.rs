@@ -50,6 +50,24 @@ pub(crate) fn token(value: Span<'_>) -> Result<Text, HeaderError> {
     Ok(value.share())
 }
 
+/// Tokens between commas; empty items are skipped as by [`items`].
+pub(crate) fn tokens(value: Span<'_>) -> Result<Vec<Text>, HeaderError> {
+    let commas = value.bytes().filter(|byte| *byte == b',').count();
+    let mut tokens = Vec::with_capacity(commas + 1);
+    let mut lexer = Lexer::new(value);
+    loop {
+        lexer.skip_space();
+        let token = lexer.take(Class::TOKEN);
+        if !token.is_empty() {
+            tokens.push(lexer.cut(token).share_word());
+        }
+        if !lexer.eat_spaced(b',') {
+            lexer.finish()?;
+            return Ok(tokens);
+        }
+    }
+}
+
 /// `type/subtype ;name=value …`, the type in lower case.
 pub(crate) fn media_type(value: Span<'_>) -> Result<(Text, Params), HeaderError> {
     let mut lexer = Lexer::new(value);

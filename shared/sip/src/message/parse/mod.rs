@@ -19,7 +19,7 @@ mod via;
 
 pub(crate) use address::{address, addresses};
 pub(crate) use lexer::{number, unquoted};
-pub(crate) use list::{items, media_type, number_and_params, token, value_and_params};
+pub(crate) use list::{items, media_type, number_and_params, token, tokens, value_and_params};
 pub(crate) use span::Span;
 pub(crate) use uri::escaped_user;
 pub(crate) use uri::uri;

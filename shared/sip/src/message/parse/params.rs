@@ -2,28 +2,10 @@
 
 use super::HeaderError;
 use super::lexer::{Class, Lexer};
-use crate::Text;
 use crate::message::uri::{Param, Params};
 
 /// More parameters than any message in use; keeps the search for duplicates bounded.
 const MOST: usize = 64;
-
-/// Names too common to count references for.
-fn name<'a>(lexer: &Lexer<'a>, name: &'a str) -> Text {
-    Text::from_static(match name {
-        "branch" => "branch",
-        "tag" => "tag",
-        "lr" => "lr",
-        "ob" => "ob",
-        "rport" => "rport",
-        "received" => "received",
-        "transport" => "transport",
-        "expires" => "expires",
-        "+sip.instance" => "+sip.instance",
-        "reg-id" => "reg-id",
-        _ => return lexer.share(name),
-    })
-}
 
 fn push(params: &mut Params, param: Param) -> Result<(), HeaderError> {
     if params.has(&param.name) {
@@ -56,7 +38,7 @@ pub(super) fn of_header(lexer: &mut Lexer<'_>) -> Result<Params, HeaderError> {
         } else {
             None
         };
-        let name = name(lexer, written);
+        let name = lexer.cut(written).share_word();
         push(&mut params, Param { name, value })?;
     }
     Ok(params)
@@ -70,12 +52,12 @@ pub(super) fn of_uri(lexer: &mut Lexer<'_>) -> Result<Params, HeaderError> {
         let value = if lexer.eat(b'=') {
             let value = lexer.expect(Class::URI_PARAM, "a URI parameter has an empty value")?;
             super::uri::escapes(value)?;
-            Some(lexer.share(value))
+            Some(lexer.cut(value).share_word())
         } else {
             None
         };
         super::uri::escapes(written)?;
-        let name = name(lexer, written);
+        let name = lexer.cut(written).share_word();
         push(&mut params, Param { name, value })?;
     }
     Ok(params)

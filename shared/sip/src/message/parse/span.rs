@@ -42,10 +42,17 @@ impl<'a> Span<'a> {
         self.source.share(self.text)
     }
 
+    /// This part, which is likely a word that everybody uses, as a text.
+    #[inline]
+    pub(super) fn share_word(self) -> Text {
+        word(self.text).map_or_else(|| self.share(), Text::from_static)
+    }
+
     /// This part as a text in lower case.
     #[inline]
     pub(super) fn lowered(self) -> Text {
-        if self.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let upper = |any, byte: u8| any | byte.is_ascii_uppercase();
+        if self.bytes().fold(false, upper) {
             self.to_ascii_lowercase().into()
         } else {
             self.share()
@@ -60,6 +67,25 @@ impl<'a> Span<'a> {
     /// Without the white space around it.
     pub(super) fn trimmed(self) -> Self {
         self.cut(trim(self.text))
+    }
+}
+
+/// Words too common to count references for.
+fn word(text: &str) -> Option<&'static str> {
+    macro_rules! among {
+        ($($word:literal)*) => {
+            match text {
+                $($word => Some($word),)*
+                _ => None,
+            }
+        };
+    }
+    among! {
+        "branch" "expires" "lr" "ob" "received" "reg-id" "rport" "tag" "transport" "+sip.instance"
+        "tcp" "tls" "udp" "ws" "wss"
+        "ACK" "BYE" "CANCEL" "INFO" "INVITE" "MESSAGE" "NOTIFY" "OPTIONS" "PRACK" "PUBLISH"
+        "REFER" "REGISTER" "SUBSCRIBE" "UPDATE"
+        "100rel" "gruu" "ice" "norefersub" "outbound" "path" "replaces" "timer"
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc_srtp::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use tracing::debug;
 
 use crate::clock::WallClock;
@@ -26,16 +26,13 @@ use crate::rtp::dtmf;
 use crate::rtp::packet::{Packet, Source};
 use crate::rtp::report::Reporter;
 use crate::sdp::{Answer, Codec, Direction, Format, LocalTransport, Offer};
+use crate::transport::browser::{Browser, BrowserOutput};
 use crate::transport::demux::Protocol;
-use crate::transport::dtls::{Association, DtlsError, DtlsOutput, Identity};
-use crate::transport::ice::{Check, Credentials, LiteAgent};
-use crate::transport::srtp::SrtpSession;
+use crate::transport::dtls::Identity;
+use crate::transport::ice::{Check, Credentials};
+use crate::transport::srtp::MAX_TRAILER;
 use crate::{LegEvent, MediaError, Program};
 
-/// RFC 7675 §5.1: consent expires after 30 seconds.
-const SILENCE: Duration = Duration::from_secs(30);
-/// No person waits longer for a call to be heard.
-const CONNECT: Duration = Duration::from_secs(30);
 const FIRST_REPORT: Duration = Duration::from_millis(500);
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -53,21 +50,16 @@ pub(crate) struct Shared {
 pub(crate) enum Output {
     Transmit(SocketAddr, Bytes),
     Event(LegEvent),
-    /// Nothing else; call [`Endpoint::handle_timeout`] at this instant.
-    Timeout(Instant),
+    /// Nothing else; call [`Endpoint::handle_timeout`] at this instant, if any.
+    Timeout(Option<Instant>),
 }
 
 /// One leg.
 pub(crate) struct Endpoint {
     shared: Arc<Shared>,
-    state: State,
+    failed: bool,
     session: Session,
-    ice: LiteAgent,
-    dtls: Association,
-    dtls_due: Instant,
-    srtp: Option<SrtpSession>,
-    /// When the browser was last heard for certain.
-    heard: Instant,
+    browser: Browser,
     player: Player,
     dtmf: dtmf::Receiver,
     source: Source,
@@ -76,19 +68,10 @@ pub(crate) struct Endpoint {
     outputs: VecDeque<Output>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Until this instant.
-    Connecting(Instant),
-    Connected,
-    Failed,
-}
-
 /// What offer and answer have settled.
 struct Session {
     id: u64,
     version: u64,
-    remote_ufrag: String,
     /// As we see it.
     direction: Direction,
     formats: Vec<Format>,
@@ -111,19 +94,15 @@ impl Endpoint {
             // RFC 8866 §5.2 wants a number; browsers read 63 bits.
             id: u64::from(id_high >> 1) << 32 | u64::from(id_low),
             version: 0,
-            remote_ufrag: offer.audio.ice_ufrag.clone(),
             direction: offer.audio.direction.reversed(),
             formats,
         };
-        let fingerprints = offer.audio.fingerprints.clone();
+        let mut browser = Browser::new(shared.clone(), now)?;
+        browser.accept(now, &offer.audio.remote, true)?;
         let endpoint = Self {
-            state: State::Connecting(now + CONNECT),
+            failed: false,
             session,
-            ice: LiteAgent::new(credentials(&*shared.crypto)?),
-            dtls: Association::new(&shared.identity, fingerprints, now),
-            dtls_due: now,
-            srtp: None,
-            heard: now,
+            browser,
             player: Player::new(program, base),
             dtmf: dtmf::Receiver::default(),
             // RFC 3711 §3.3.1: a start in the lower half can't lose track of the first wrap.
@@ -148,29 +127,17 @@ impl Endpoint {
     ) -> Result<String, MediaError> {
         let audio = &offer.audio;
         let formats = choose_formats(&audio.formats, self.player.program())?;
-        let fresh = credentials(&*self.shared.crypto)?;
-        if audio.ice_ufrag != self.session.remote_ufrag {
-            self.ice.restart(fresh);
-            self.session.remote_ufrag.clone_from(&audio.ice_ufrag);
-        }
-        if !self.dtls.expects(&audio.fingerprints) {
-            // RFC 8842 §5.1: another certificate makes another association.
-            let fingerprints = audio.fingerprints.clone();
-            self.dtls = Association::new(&self.shared.identity, fingerprints, now);
-            self.dtls_due = now;
-            self.srtp = None;
-            self.state = State::Connecting(now + CONNECT);
-        }
+        self.browser.accept(now, &audio.remote, true)?;
         self.session.formats = formats;
         self.session.direction = audio.direction.reversed();
         self.session.version += 1;
-        self.heard = now;
+        self.drain_browser(now);
         self.steer_player(now);
         Ok(self.answer(offer))
     }
 
     fn answer(&self, offer: &Offer) -> String {
-        let Credentials { ufrag, pwd } = self.ice.credentials();
+        let Credentials { ufrag, pwd } = self.browser.credentials();
         Answer {
             offer,
             transport: LocalTransport {
@@ -188,19 +155,8 @@ impl Endpoint {
         .to_string()
     }
 
-    /// The user name fragments by which checks may address this leg now.
-    pub(crate) fn ufrags(&self) -> impl Iterator<Item = &str> {
-        self.ice.ufrags()
-    }
-
-    /// When the browser was last heard for certain.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
-    }
-
-    /// Where this leg sends.
-    pub(crate) fn remote(&self) -> Option<SocketAddr> {
-        self.ice.remote()
+    pub(crate) fn browser(&self) -> &Browser {
+        &self.browser
     }
 
     /// Answers an ICE check; when it is authentic, `from` is an address of this leg.
@@ -211,15 +167,11 @@ impl Endpoint {
         &mut self,
         now: Instant,
         from: SocketAddr,
-        mut check: Check,
+        check: Check,
     ) -> Result<(), Dropped> {
-        let response = self
-            .ice
-            .handle_check(from, &mut check, &*self.shared.crypto)
-            .ok_or(Dropped::Unauthentic)?;
-        self.heard = now;
-        self.outputs.push_back(Output::Transmit(from, response));
-        Ok(())
+        let result = self.browser.handle_check(now, from, check);
+        self.drain_browser(now);
+        result
     }
 
     /// Takes a datagram from an address of this leg.
@@ -230,14 +182,14 @@ impl Endpoint {
         &mut self,
         now: Instant,
         protocol: Protocol,
-        datagram: &[u8],
+        datagram: &mut [u8],
     ) -> Result<(), Dropped> {
         match protocol {
             // Only checks matter to a lite agent, and they come by user name.
             Protocol::Stun => Err(Dropped::Unknown),
             Protocol::Dtls => {
-                let result = self.dtls.handle_packet(now, datagram);
-                self.drain_dtls(now, result);
+                self.browser.handle_dtls(now, datagram);
+                self.drain_browser(now);
                 Ok(())
             }
             Protocol::Rtp => self.handle_rtp(now, datagram),
@@ -247,15 +199,10 @@ impl Endpoint {
 
     /// Does what is due at `now`.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if now >= self.heard + SILENCE {
-            return self.fail("nothing has been heard for 30 s");
-        }
-        if matches!(self.state, State::Connecting(until) if until <= now) {
-            return self.fail("no connection within 30 s");
-        }
-        if now >= self.dtls_due {
-            let result = self.dtls.handle_timeout(now);
-            self.drain_dtls(now, result);
+        self.browser.handle_timeout(now);
+        self.drain_browser(now);
+        if self.failed {
+            return;
         }
         if self.report_due.is_some_and(|due| due <= now) {
             self.report_due = Some(now + REPORT_INTERVAL);
@@ -267,52 +214,29 @@ impl Endpoint {
     /// What is to be done now; call until it answers [`Output::Timeout`].
     pub(crate) fn poll_output(&mut self) -> Output {
         self.outputs.pop_front().unwrap_or_else(|| {
-            let connect = match self.state {
-                State::Connecting(until) => Some(until),
-                State::Connected | State::Failed => None,
-            };
-            let silence = self.heard + SILENCE;
             let due = [
-                connect,
-                Some(self.dtls_due),
+                self.browser.poll_timeout(),
                 self.report_due,
                 self.player.poll_timeout(),
             ];
-            Output::Timeout(due.into_iter().flatten().fold(silence, Instant::min))
+            Output::Timeout(due.into_iter().flatten().min())
         })
     }
 
-    fn drain_dtls(&mut self, now: Instant, mut result: Result<(), DtlsError>) {
-        while result.is_ok() {
-            match self.dtls.poll_output() {
-                Ok(DtlsOutput::Transmit(packet)) => self.transmit(packet),
-                Ok(DtlsOutput::Established(keys, profile)) => {
-                    self.srtp = SrtpSession::new(&keys, profile, self.shared.crypto.clone());
-                    if self.srtp.is_none() {
-                        return self.fail("the SRTP keys can't be used");
-                    }
-                    self.on_connected(now);
+    fn drain_browser(&mut self, now: Instant) {
+        while let Some(output) = self.browser.poll_output() {
+            match output {
+                BrowserOutput::Transmit(to, bytes) => {
+                    self.outputs.push_back(Output::Transmit(to, bytes));
                 }
-                Ok(DtlsOutput::Timeout(at)) => {
-                    self.dtls_due = at;
-                    return;
-                }
-                Err(error) => result = Err(error),
+                BrowserOutput::Connected => self.on_connected(now),
+                BrowserOutput::Silent => self.fail("nothing has been heard for 30 s"),
+                BrowserOutput::Failed => self.fail("the connection"),
             }
-        }
-        let Err(error) = result else { return };
-        if self.dtls.is_untouched() {
-            // Somebody else's nonsense before the browser's hello.
-            debug!(%error, "DTLS begins again");
-            self.dtls = self.dtls.renewed(&self.shared.identity, now);
-            self.dtls_due = now;
-        } else {
-            self.fail(&error.to_string());
         }
     }
 
     fn on_connected(&mut self, now: Instant) {
-        self.state = State::Connected;
         if self.report_due.is_none() {
             self.report_due = Some(now + FIRST_REPORT);
             self.outputs.push_back(Output::Event(LegEvent::Connected));
@@ -321,18 +245,16 @@ impl Endpoint {
     }
 
     fn fail(&mut self, why: &str) {
-        if self.state != State::Failed {
+        if !self.failed {
             debug!(why, "media leg failed");
-            self.state = State::Failed;
+            self.failed = true;
             self.outputs.push_back(Output::Event(LegEvent::Failed));
         }
     }
 
-    fn handle_rtp(&mut self, now: Instant, datagram: &[u8]) -> Result<(), Dropped> {
-        let srtp = self.srtp.as_mut().ok_or(Dropped::Unauthentic)?;
-        let plain = srtp.unprotect_rtp(datagram).ok_or(Dropped::Unauthentic)?;
-        self.heard = now;
-        let packet = Packet::parse(&plain).ok_or(Dropped::Malformed)?;
+    fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8]) -> Result<(), Dropped> {
+        let length = self.browser.unprotect_rtp(now, datagram)?;
+        let packet = Packet::parse(&datagram[..length]).ok_or(Dropped::Malformed)?;
         let mut formats = self.session.formats.iter();
         let format = formats.find(|format| format.payload_type == packet.payload_type);
         let &Format {
@@ -363,11 +285,9 @@ impl Endpoint {
         Ok(())
     }
 
-    fn handle_rtcp(&mut self, now: Instant, datagram: &[u8]) -> Result<(), Dropped> {
-        let srtp = self.srtp.as_mut().ok_or(Dropped::Unauthentic)?;
-        let plain = srtp.unprotect_rtcp(datagram).ok_or(Dropped::Unauthentic)?;
-        self.heard = now;
-        let understood = self.reporter.handle_rtcp(now, &plain);
+    fn handle_rtcp(&mut self, now: Instant, datagram: &mut [u8]) -> Result<(), Dropped> {
+        let length = self.browser.unprotect_rtcp(now, datagram)?;
+        let understood = self.reporter.handle_rtcp(now, &datagram[..length]);
         understood.then_some(()).ok_or(Dropped::Malformed)
     }
 
@@ -380,31 +300,28 @@ impl Endpoint {
         timestamp: u32,
         payload: &[u8],
     ) {
-        let Some(srtp) = &mut self.srtp else { return };
-        let packet = self.source.write(payload_type, marker, timestamp, payload);
+        if !self.browser.is_connected() {
+            return;
+        }
+        let mut packet = self.source.write(payload_type, marker, timestamp, payload);
         self.reporter.on_sent(now, timestamp, clock_rate);
-        if let Some(protected) = srtp.protect_rtp(&packet) {
-            self.transmit(protected.freeze());
+        let length = packet.len();
+        packet.resize(length + MAX_TRAILER, 0);
+        if let Some((to, length)) = self.browser.protect_rtp(&mut packet, length) {
+            packet.truncate(length);
+            self.outputs.push_back(Output::Transmit(to, packet.into()));
         }
     }
 
     fn send_report(&mut self, now: Instant) {
-        let Some(srtp) = &mut self.srtp else { return };
         let report = self.reporter.write(now, &self.source);
-        if let Some(protected) = srtp.protect_rtcp(&report) {
-            self.transmit(protected.freeze());
-        }
-    }
-
-    fn transmit(&mut self, bytes: Bytes) {
-        if let Some(to) = self.ice.remote() {
-            self.outputs.push_back(Output::Transmit(to, bytes));
-        }
+        self.browser.send_rtcp(&report);
+        self.drain_browser(now);
     }
 
     /// Lets the program run while it can be heard.
     fn steer_player(&mut self, now: Instant) {
-        let audible = self.state == State::Connected && self.session.direction.sends();
+        let audible = self.browser.is_connected() && self.session.direction.sends();
         self.player.steer(now, audible);
     }
 
@@ -446,11 +363,6 @@ fn random<const N: usize>(crypto: &dyn RTCCryptoProvider) -> Result<[u32; N], Me
         *number = u32::from_be_bytes(bytes);
     }
     Ok(numbers)
-}
-
-fn credentials(crypto: &dyn RTCCryptoProvider) -> Result<Credentials, MediaError> {
-    let made = Credentials::random(crypto);
-    made.ok_or_else(|| MediaError::Encryption("no random numbers".to_owned()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-//! The task that owns the socket and all legs.
+//! The thread that owns the socket and all legs.
+//!
+//! It polls by itself, not as a task of tokio: sound waits for nobody, and a readiness that was
+//! seen costs no further wake-up. Reading and sending many datagrams by one system call gained
+//! nothing over one by one.
 //!
 //! A datagram finds its leg by the user name of an ICE check, or by an address that an authentic
 //! check came from. Everything else is dropped and counted.
@@ -7,12 +11,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::net::UdpSocket;
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, info, trace};
+use tracing::{debug, error, info, trace};
 
 use crate::clock::WallClock;
 use crate::counters::{Dropped, Tally};
@@ -33,6 +39,9 @@ const BATCH: usize = 64;
 const MAX_ADDRESSES: usize = 16;
 /// While a leg is heard that often, nobody else can claim its addresses.
 const ADDRESS_HOLD: Duration = Duration::from_secs(5);
+const SOCKET: Token = Token(0);
+const WAKER: Token = Token(1);
+const EVENTS_AT_ONCE: usize = 256;
 const EVENTS: usize = 32;
 /// Room that key presses leave for the events that matter more.
 const EVENTS_RESERVED: usize = 4;
@@ -47,7 +56,7 @@ pub(crate) enum Command {
         offer: Offer,
         program: Program,
         /// For the hold of the new leg.
-        commands: mpsc::UnboundedSender<Command>,
+        handle: Handle,
         reply: oneshot::Sender<Result<Leg, MediaError>>,
     },
     Renegotiate {
@@ -58,10 +67,50 @@ pub(crate) enum Command {
     End(LegId),
 }
 
+/// Lets others talk to the engine, which stops when the last one is dropped.
+pub(crate) struct Handle {
+    /// `None` only while this is being dropped.
+    commands: Option<Sender<Command>>,
+    waker: Arc<Waker>,
+}
+
+impl Handle {
+    /// Whether the engine runs, so that it will see to it.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        let sent = self
+            .commands
+            .as_ref()
+            .is_some_and(|c| c.send(command).is_ok());
+        sent && self.waker.wake().is_ok()
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self {
+            commands: self.commands.clone(),
+            waker: self.waker.clone(),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        // An engine that can't be woken is gone.
+        let _ = self.waker.wake();
+    }
+}
+
 /// The socket and the legs.
 pub(crate) struct Engine {
+    poll: Poll,
+    commands: Receiver<Command>,
+    /// Closed with the last handle, it could not tell of its end.
+    _waker: Arc<Waker>,
     socket: UdpSocket,
-    local: SocketAddr,
+    /// Whether the socket may have more than has been read.
+    readable: bool,
     shared: Arc<Shared>,
     tally: Arc<Tally>,
     legs: HashMap<LegId, Slot>,
@@ -74,21 +123,28 @@ pub(crate) struct Engine {
 struct Slot {
     endpoint: Endpoint,
     events: mpsc::Sender<LegEvent>,
-    deadline: Instant,
+    deadline: Option<Instant>,
     ufrags: Vec<String>,
     /// Oldest first.
     addresses: Vec<SocketAddr>,
 }
 
 impl Engine {
+    /// Opens the socket and starts the thread; answers the way to talk to it and its address.
+    ///
     /// # Errors
     /// [`MediaError::Socket`], [`MediaError::Encryption`].
-    pub(crate) async fn bind(config: &MediaConfig, tally: Arc<Tally>) -> Result<Self, MediaError> {
-        let socket = UdpSocket::bind(config.listen).await?;
-        // From here on `try_send_to` knows the socket's state.
-        socket.writable().await?;
+    pub(crate) fn start(
+        config: &MediaConfig,
+        tally: Arc<Tally>,
+    ) -> Result<(Handle, SocketAddr), MediaError> {
+        let poll = Poll::new()?;
+        let mut socket = UdpSocket::bind(config.listen)?;
         let local = socket.local_addr()?;
-        let crypto = rtc_srtp::crypto::default_provider()
+        let registry = poll.registry();
+        registry.register(&mut socket, SOCKET, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(registry, WAKER)?);
+        let crypto = rtc_crypto::default_provider()
             .map_err(|error| MediaError::Encryption(error.to_string()))?;
         let shared = Shared {
             identity: Identity::generate().map_err(MediaError::Encryption)?,
@@ -98,9 +154,13 @@ impl Engine {
             candidates: host_candidates(local, &config.advertise)?,
         };
         info!(%local, candidates = ?shared.candidates, "media socket open");
-        Ok(Self {
+        let (sender, commands) = channel();
+        let engine = Self {
+            poll,
+            commands,
+            _waker: waker.clone(),
             socket,
-            local,
+            readable: false,
             shared: Arc::new(shared),
             tally,
             legs: HashMap::new(),
@@ -108,27 +168,58 @@ impl Engine {
             by_address: HashMap::new(),
             deadlines: BTreeSet::new(),
             next_id: 0,
-        })
-    }
-
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.local
+        };
+        let thread = thread::Builder::new().name("media".to_owned());
+        thread.spawn(move || engine.run())?;
+        let commands = Some(sender);
+        Ok((Handle { commands, waker }, local))
     }
 
     /// Runs until the last handle is gone.
-    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+    fn run(mut self) {
         let mut buffer = vec![0; MAX_DATAGRAM];
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         loop {
-            let next = self.deadlines.first().map(|(at, _)| *at);
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(command) => self.on_command(command),
-                    None => return,
-                },
-                received = self.socket.recv_from(&mut buffer) => {
-                    self.on_readable(received, &mut buffer);
+            if let Err(error) = self.poll.poll(&mut events, self.patience())
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                error!(%error, "the media engine stops");
+                return;
+            }
+            for event in &events {
+                match event.token() {
+                    SOCKET => self.readable = true,
+                    _ => {
+                        if self.on_commands().is_err() {
+                            return;
+                        }
+                    }
                 }
-                () = wait_until(next) => self.on_timeout(Instant::now()),
+            }
+            if self.readable {
+                self.on_readable(&mut buffer);
+            }
+            self.on_timeout(Instant::now());
+        }
+    }
+
+    /// How long there is nothing to do but to wait for others.
+    fn patience(&self) -> Option<Duration> {
+        if self.readable {
+            return Some(Duration::ZERO);
+        }
+        let next = self.deadlines.first();
+        next.map(|(at, _)| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// # Errors
+    /// When the last handle is gone.
+    fn on_commands(&mut self) -> Result<(), TryRecvError> {
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => self.on_command(command),
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(gone) => return Err(gone),
             }
         }
     }
@@ -139,11 +230,11 @@ impl Engine {
             Command::Open {
                 offer,
                 program,
-                commands,
+                handle,
                 reply,
             } => {
                 // A caller that has gone away drops the leg, and with it ends it.
-                let _ = reply.send(self.open(now, &offer, program, commands));
+                let _ = reply.send(self.open(now, &offer, program, handle));
             }
             Command::Renegotiate { id, offer, reply } => {
                 let answer = match self.legs.get_mut(&id) {
@@ -163,7 +254,7 @@ impl Engine {
         now: Instant,
         offer: &Offer,
         program: Program,
-        commands: mpsc::UnboundedSender<Command>,
+        handle: Handle,
     ) -> Result<Leg, MediaError> {
         let (endpoint, answer) = Endpoint::open(self.shared.clone(), offer, program, now)?;
         let id = LegId(self.next_id);
@@ -172,12 +263,11 @@ impl Engine {
         let slot = Slot {
             endpoint,
             events,
-            deadline: now,
+            deadline: None,
             ufrags: Vec::new(),
             addresses: Vec::new(),
         };
         self.legs.insert(id, slot);
-        self.deadlines.insert((now, id));
         self.name(id);
         self.drain(id);
         self.gauge();
@@ -185,7 +275,7 @@ impl Engine {
         Ok(Leg {
             answer,
             events: receiver,
-            hold: Hold { id, commands },
+            hold: Hold { id, handle },
         })
     }
 
@@ -193,7 +283,9 @@ impl Engine {
         let Some(slot) = self.legs.remove(&id) else {
             return;
         };
-        self.deadlines.remove(&(slot.deadline, id));
+        if let Some(deadline) = slot.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
         for ufrag in &slot.ufrags {
             self.by_ufrag.remove(ufrag);
         }
@@ -210,31 +302,36 @@ impl Engine {
         self.tally.addresses.store(addresses, Relaxed);
     }
 
-    fn on_readable(&mut self, first: std::io::Result<(usize, SocketAddr)>, buffer: &mut [u8]) {
-        let mut received = first;
+    fn on_readable(&mut self, buffer: &mut [u8]) {
+        let now = Instant::now();
         for _ in 0..BATCH {
-            match received {
-                Ok((length, from)) => self.on_datagram(from, &buffer[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+            match self.socket.recv_from(buffer) {
+                Ok((length, from)) => self.on_datagram(now, from, &mut buffer[..length]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return;
+                }
                 // An ICMP error of some earlier datagram; it says nothing about the socket.
                 Err(error) => debug!(%error, "media socket"),
             }
-            received = self.socket.try_recv_from(buffer);
-        }
-        if let Ok((length, from)) = received {
-            self.on_datagram(from, &buffer[..length]);
         }
     }
 
-    fn on_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
+    fn on_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
         Tally::count(&self.tally.received);
-        if let Err(why) = self.dispatch(Instant::now(), from, datagram) {
-            trace!(%from, ?why, length = datagram.len(), "datagram dropped");
+        let length = datagram.len();
+        if let Err(why) = self.dispatch(now, from, datagram) {
+            trace!(%from, ?why, length, "datagram dropped");
             self.tally.on_dropped(why);
         }
     }
 
-    fn dispatch(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), Dropped> {
+    fn dispatch(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Result<(), Dropped> {
         let protocol = Protocol::of(datagram).ok_or(Dropped::Malformed)?;
         if protocol == Protocol::Stun {
             let check = Check::parse(datagram).ok_or(Dropped::Malformed)?;
@@ -258,12 +355,12 @@ impl Engine {
         // Whoever could forge source addresses would otherwise divert another leg's sound.
         let holder = self.by_address.get(&from).filter(|holder| **holder != id);
         let holder = holder.and_then(|holder| self.legs.get(holder));
-        if holder.is_some_and(|slot| now < slot.endpoint.heard() + ADDRESS_HOLD) {
+        if holder.is_some_and(|slot| now < slot.endpoint.browser().heard() + ADDRESS_HOLD) {
             return Err(Dropped::Unknown);
         }
         let slot = self.legs.get_mut(&id).ok_or(Dropped::Unknown)?;
         slot.endpoint.handle_check(now, from, check)?;
-        let renamed = slot.endpoint.ufrags().count() != slot.ufrags.len();
+        let renamed = slot.endpoint.browser().ufrags().count() != slot.ufrags.len();
         self.claim(id, from);
         if renamed {
             self.name(id);
@@ -284,7 +381,7 @@ impl Engine {
         if let Some(slot) = self.legs.get_mut(&id) {
             slot.addresses.push(from);
             if slot.addresses.len() > MAX_ADDRESSES {
-                let in_use = [slot.endpoint.remote(), Some(from)];
+                let in_use = [slot.endpoint.browser().address(), Some(from)];
                 let mut addresses = slot.addresses.iter();
                 let idle = addresses.position(|address| !in_use.contains(&Some(*address)));
                 if let Some(index) = idle {
@@ -304,7 +401,12 @@ impl Engine {
         for ufrag in slot.ufrags.drain(..) {
             self.by_ufrag.remove(&ufrag);
         }
-        slot.ufrags = slot.endpoint.ufrags().map(str::to_owned).collect();
+        slot.ufrags = slot
+            .endpoint
+            .browser()
+            .ufrags()
+            .map(str::to_owned)
+            .collect();
         for ufrag in &slot.ufrags {
             self.by_ufrag.insert(ufrag.clone(), id);
         }
@@ -338,8 +440,9 @@ impl Engine {
             }
         };
         if wake != slot.deadline {
-            self.deadlines.remove(&(slot.deadline, id));
-            self.deadlines.insert((wake, id));
+            let former = slot.deadline.map(|deadline| (deadline, id));
+            former.map(|former| self.deadlines.remove(&former));
+            self.deadlines.extend(wake.map(|wake| (wake, id)));
             slot.deadline = wake;
         }
         if failed {
@@ -348,8 +451,8 @@ impl Engine {
     }
 }
 
-fn send(socket: &UdpSocket, tally: &Tally, to: SocketAddr, bytes: &Bytes) {
-    match socket.try_send_to(bytes, to) {
+fn send(socket: &UdpSocket, tally: &Tally, to: SocketAddr, bytes: &[u8]) {
+    match socket.send_to(bytes, to) {
         Ok(_) => Tally::count(&tally.sent),
         Err(error) => {
             debug!(%to, %error, "datagram not sent");
@@ -364,12 +467,5 @@ fn report(events: &mpsc::Sender<LegEvent>, event: LegEvent) {
     if !is_key || events.capacity() > EVENTS_RESERVED {
         // Nobody listens any more.
         let _ = events.try_send(event);
-    }
-}
-
-async fn wait_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! Media ──command──▶ engine ──datagram──▶ endpoint ─┬─ transport  ICE-lite, DTLS, SRTP
-//!   ▲                  │ owns the socket            ├─ rtp        packets, reports, key presses
+//!   ▲                  │ a thread, has the socket   ├─ rtp        packets, reports, key presses
 //!   └──answer, events──┘                            └─ program    echo, announcement
 //! ```
 //!
@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use counters::Counters;
 
 use counters::Tally;
-use engine::{Command, Engine, LegId};
+use engine::{Command, Engine, Handle, LegId};
 use sdp::Offer;
 
 /// Where the engine listens and what it tells browsers.
@@ -87,7 +87,7 @@ pub enum MediaError {
 /// The engine; cloning gives another handle. It stops when the last handle and leg are dropped.
 #[derive(Clone)]
 pub struct Media {
-    commands: mpsc::UnboundedSender<Command>,
+    handle: Handle,
     tally: Arc<Tally>,
     local: SocketAddr,
 }
@@ -104,29 +104,26 @@ pub struct Leg {
 /// Ends the leg when dropped.
 struct Hold {
     id: LegId,
-    commands: mpsc::UnboundedSender<Command>,
+    handle: Handle,
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         // A stopped engine has no legs left to end.
-        let _ = self.commands.send(Command::End(self.id));
+        let _ = self.handle.send(Command::End(self.id));
     }
 }
 
 impl Media {
-    /// Opens the socket and starts the engine. Must be called within a tokio runtime.
+    /// Opens the socket and starts the engine's thread.
     ///
     /// # Errors
     /// [`MediaError::Socket`], [`MediaError::Encryption`].
     pub async fn start(config: MediaConfig) -> Result<Self, MediaError> {
         let tally = Arc::new(Tally::default());
-        let (commands, inbox) = mpsc::unbounded_channel();
-        let engine = Engine::bind(&config, tally.clone()).await?;
-        let local = engine.local_addr();
-        tokio::spawn(engine.run(inbox));
+        let (handle, local) = Engine::start(&config, tally.clone())?;
         Ok(Self {
-            commands,
+            handle,
             tally,
             local,
         })
@@ -151,14 +148,13 @@ impl Media {
     pub async fn answer(&self, offer: &str, program: Program) -> Result<Leg, MediaError> {
         let offer = Offer::parse(offer)?;
         let (reply, opened) = oneshot::channel();
-        self.commands
-            .send(Command::Open {
-                offer,
-                program,
-                commands: self.commands.clone(),
-                reply,
-            })
-            .map_err(|_| MediaError::Ended)?;
+        self.handle.send(Command::Open {
+            offer,
+            program,
+            handle: self.handle.clone(),
+            reply,
+        });
+        // An engine that is gone has dropped the command, and with it the reply.
         opened.await.map_err(|_| MediaError::Ended)?
     }
 
@@ -170,13 +166,11 @@ impl Media {
     pub async fn renegotiate(&self, leg: &mut Leg, offer: &str) -> Result<String, MediaError> {
         let offer = Offer::parse(offer)?;
         let (reply, answered) = oneshot::channel();
-        self.commands
-            .send(Command::Renegotiate {
-                id: leg.hold.id,
-                offer,
-                reply,
-            })
-            .map_err(|_| MediaError::Ended)?;
+        self.handle.send(Command::Renegotiate {
+            id: leg.hold.id,
+            offer,
+            reply,
+        });
         let answer = answered.await.map_err(|_| MediaError::Ended)??;
         leg.answer.clone_from(&answer);
         Ok(answer)

@@ -19,7 +19,7 @@ fn shared(now: Instant) -> Arc<Shared> {
     Arc::new(Shared {
         identity: Identity::generate().unwrap(),
         recording: Recording::chime(),
-        crypto: rtc_srtp::crypto::default_provider().unwrap(),
+        crypto: rtc_crypto::default_provider().unwrap(),
         clock: WallClock::new(now),
         candidates: vec!["192.0.2.1:4000".parse().unwrap()],
     })
@@ -42,7 +42,7 @@ struct Call {
     dtls: Dtls,
     inbound: Option<Context>,
     outbound: Option<Context>,
-    wake: Instant,
+    wake: Option<Instant>,
     events: Vec<LegEvent>,
     /// RTP the browser has heard, with the time.
     heard: Vec<(Instant, Vec<u8>)>,
@@ -75,7 +75,7 @@ impl Call {
             dtls,
             inbound: None,
             outbound: None,
-            wake: now,
+            wake: None,
             events: Vec::new(),
             heard: Vec::new(),
             reports: Vec::new(),
@@ -94,7 +94,7 @@ impl Call {
 
     fn check(&mut self) {
         let crypto = self.endpoint.shared.crypto.clone();
-        let to = self.endpoint.ice.credentials().clone();
+        let to = self.endpoint.browser.credentials().clone();
         let request = check(&*crypto, &to, &[ATTR_USE_CANDIDATE]);
         let check = Check::parse(&request).unwrap();
         let from = BROWSER.parse().unwrap();
@@ -139,7 +139,11 @@ impl Call {
     }
 
     fn receive(&mut self, protocol: Protocol, datagram: &[u8]) -> Result<(), Dropped> {
-        let result = self.endpoint.handle_datagram(self.now, protocol, datagram);
+        let result = {
+            let mut datagram = datagram.to_vec();
+            self.endpoint
+                .handle_datagram(self.now, protocol, &mut datagram)
+        };
         self.drain();
         result
     }
@@ -191,8 +195,11 @@ impl Call {
     /// Lets time pass, waking the leg exactly when it asks.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while self.wake <= end && self.endpoint.state != State::Failed {
-            self.now = self.wake.max(self.now);
+        while let Some(wake) = self
+            .wake
+            .filter(|wake| *wake <= end && !self.endpoint.failed)
+        {
+            self.now = wake.max(self.now);
             self.endpoint.handle_timeout(self.now);
             self.drain();
         }
@@ -384,11 +391,11 @@ fn nothing_is_echoed_on_hold() {
 #[test]
 fn an_ice_restart_changes_the_names_and_keeps_the_keys() {
     let mut call = Call::connected(Program::Echo);
-    let before = call.endpoint.ice.credentials().clone();
+    let before = call.endpoint.browser.credentials().clone();
     let same = call.reoffer("them", "sendrecv");
     assert!(same.contains(&format!("a=ice-ufrag:{}\r\n", before.ufrag)));
     let answer = call.reoffer("restarted", "sendrecv");
-    let after = call.endpoint.ice.credentials().clone();
+    let after = call.endpoint.browser.credentials().clone();
     assert_ne!(after, before);
     assert!(answer.contains(&format!("a=ice-ufrag:{}\r\n", after.ufrag)));
     assert!(answer.contains(&format!("a=ice-pwd:{}\r\n", after.pwd)));
@@ -402,11 +409,16 @@ fn an_ice_restart_changes_the_names_and_keeps_the_keys() {
 #[test]
 fn an_offer_that_cannot_be_answered_changes_nothing() {
     let mut call = Call::connected(Program::Announcement);
-    let names: Vec<String> = call.endpoint.ufrags().map(str::to_owned).collect();
+    let names: Vec<String> = call
+        .endpoint
+        .browser()
+        .ufrags()
+        .map(str::to_owned)
+        .collect();
     let opus_only = offer("other", "inactive", "111 126", &call.fingerprint);
     let error = call.endpoint.renegotiate(call.now, &opus_only).unwrap_err();
     assert!(matches!(error, MediaError::NoAudio));
-    assert_eq!(call.endpoint.ufrags().collect::<Vec<_>>(), names);
+    assert_eq!(call.endpoint.browser().ufrags().collect::<Vec<_>>(), names);
     call.pass(SECOND);
     assert_eq!(call.heard.len(), 51, "it plays on");
 }

@@ -2,6 +2,8 @@
 
 use super::{Codec, Direction, Fingerprint, Format};
 use crate::MediaError;
+use crate::transport::browser::Remote;
+use crate::transport::dtls::Role;
 
 /// No browser offers more; what has more is not an offer.
 const MAX_BYTES: usize = 64 * 1024;
@@ -33,9 +35,7 @@ pub(crate) struct Audio {
     pub(crate) mid: Option<String>,
     /// Whether the offer bundles this line (RFC 9143).
     pub(crate) bundled: bool,
-    /// Changes when the browser restarts ICE.
-    pub(crate) ice_ufrag: String,
-    pub(crate) fingerprints: Vec<Fingerprint>,
+    pub(crate) remote: Remote,
     pub(crate) direction: Direction,
     /// What both ends speak, in the order of the offer.
     pub(crate) formats: Vec<Format>,
@@ -145,10 +145,13 @@ fn choose_audio(drafts: &[Draft<'_>], bundled: &[&str]) -> Result<Audio, MediaEr
         index,
         bundled: mid.as_deref().is_some_and(|mid| bundled.contains(&mid)),
         mid,
-        ice_ufrag: ice_ufrag
-            .ok_or_else(|| bad("it has no ICE user name"))?
-            .to_owned(),
-        fingerprints: fingerprints.clone(),
+        remote: Remote {
+            ufrag: ice_ufrag
+                .ok_or_else(|| bad("it has no ICE user name"))?
+                .to_owned(),
+            fingerprints: fingerprints.clone(),
+            role: Role::Server,
+        },
         direction: direction.unwrap_or_default(),
         formats,
     })

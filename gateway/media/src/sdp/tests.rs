@@ -76,10 +76,10 @@ fn reads_a_chromium_offer() {
     let audio = &offer.audio;
     assert_eq!((audio.index, audio.mid.as_deref()), (0, Some("a0")));
     assert!(audio.bundled);
-    assert_eq!(audio.ice_ufrag, "EsAw");
+    assert_eq!(audio.remote.ufrag, "EsAw");
     assert_eq!(audio.direction, Direction::SendRecv);
-    assert_eq!(audio.fingerprints[0].hash, Hash::Sha256);
-    assert_eq!(audio.fingerprints[0].digest[..2], [0x49, 0x66]);
+    assert_eq!(audio.remote.fingerprints[0].hash, Hash::Sha256);
+    assert_eq!(audio.remote.fingerprints[0].digest[..2], [0x49, 0x66]);
     let formats = audio.formats.iter();
     let formats: Vec<_> = formats
         .map(|f| (f.payload_type, f.codec, f.clock_rate))
@@ -187,7 +187,7 @@ fn session_level_attributes_hold_for_the_audio() {
     let audio = Offer::parse(&offer.replacen("t=0 0\r\n", &session, 1))
         .unwrap()
         .audio;
-    assert_eq!(audio.fingerprints.len(), 1);
+    assert_eq!(audio.remote.fingerprints.len(), 1);
     assert_eq!(audio.direction, Direction::RecvOnly);
 }
 

@@ -1,12 +1,13 @@
-//! DTLS-SRTP (RFC 5763, RFC 5764), always as the server.
+//! DTLS-SRTP (RFC 5763, RFC 5764).
 //!
 //! ```text
 //!               ClientHello … Finished          close_notify, wrong
 //! handshaking ──────────────────────────▶ established ──certificate──▶ (an error; give up)
 //! ```
 //!
-//! The browser's certificate is checked against the fingerprints of its offer before any key
-//! leaves this file.
+//! The browser's certificate is checked against the fingerprints of its description before any
+//! key leaves this file. We are the server wherever the browser lets us: then it says hello when
+//! its ICE is ready, and never too early.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,7 +81,7 @@ fn digest(hash: Hash, certificate: &[u8]) -> Vec<u8> {
 pub(crate) enum DtlsError {
     #[error(transparent)]
     Handshake(#[from] dimpl::Error),
-    #[error("the certificate is not the one of the offer")]
+    #[error("the certificate is not the one of the description")]
     WrongCertificate,
     #[error("no SRTP profile in common")]
     NoSrtp,
@@ -96,8 +97,16 @@ pub(crate) enum DtlsOutput {
     Timeout(Instant),
 }
 
+/// Who says hello (RFC 5763 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
 /// One DTLS association.
 pub(crate) struct Association {
+    role: Role,
     dtls: Dtls,
     expected: Vec<Fingerprint>,
     verified: bool,
@@ -110,10 +119,18 @@ pub(crate) struct Association {
 impl Association {
     /// An association that lets in the owner of a certificate with one of the `expected`
     /// fingerprints.
-    pub(crate) fn new(identity: &Identity, expected: Vec<Fingerprint>, now: Instant) -> Self {
+    pub(crate) fn new(
+        identity: &Identity,
+        expected: Vec<Fingerprint>,
+        role: Role,
+        now: Instant,
+    ) -> Self {
         let certificate = identity.certificate.clone();
+        let mut dtls = Dtls::new_auto(identity.config.clone(), certificate, now);
+        dtls.set_active(role == Role::Client);
         Self {
-            dtls: Dtls::new_auto(identity.config.clone(), certificate, now),
+            role,
+            dtls,
             expected,
             verified: false,
             connected: false,
@@ -125,11 +142,11 @@ impl Association {
 
     /// A fresh association with the same peer.
     pub(crate) fn renewed(&self, identity: &Identity, now: Instant) -> Self {
-        Self::new(identity, self.expected.clone(), now)
+        Self::new(identity, self.expected.clone(), self.role, now)
     }
 
-    pub(crate) fn expects(&self, fingerprints: &[Fingerprint]) -> bool {
-        self.expected == fingerprints
+    pub(crate) fn role(&self) -> Role {
+        self.role
     }
 
     /// Whether nothing has been said yet, so that a fresh association can take this one's place.

@@ -13,7 +13,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rtc_srtp::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use rtc_stun::attributes::{
     ATTR_ICE_CONTROLLED, ATTR_MESSAGE_INTEGRITY, ATTR_USE_CANDIDATE, ATTR_USERNAME,
 };

@@ -1,5 +1,6 @@
 //! From UDP datagrams to authentic RTP and back: ICE-lite, DTLS, SRTP.
 
+pub(crate) mod browser;
 pub(crate) mod candidates;
 pub(crate) mod demux;
 pub(crate) mod dtls;

@@ -51,7 +51,7 @@ impl Pair {
             client,
             client_wake: now,
             client_keys: None,
-            server: Association::new(&Identity::generate().unwrap(), expected, now),
+            server: Association::new(&Identity::generate().unwrap(), expected, Role::Server, now),
             server_wake: now,
             server_keys: None,
             up: Vec::new(),
@@ -198,7 +198,7 @@ fn broken_hellos_neither_panic_nor_answer_with_keys() {
                 broken[at] ^= (random >> 24) as u8 | 1;
             }
             broken.truncate(broken.len() - random as usize % 2 * (round % broken.len()));
-            let mut server = Association::new(&identity, Vec::new(), pair.now);
+            let mut server = Association::new(&identity, Vec::new(), Role::Server, pair.now);
             if server.handle_packet(pair.now, &broken).is_err() {
                 continue;
             }

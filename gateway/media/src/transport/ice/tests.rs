@@ -12,7 +12,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let crypto = rtc_srtp::crypto::default_provider().unwrap();
+        let crypto = rtc_crypto::default_provider().unwrap();
         let agent = LiteAgent::new(Credentials::random(&*crypto).unwrap());
         Self { crypto, agent }
     }

@@ -203,7 +203,7 @@ impl Core {
                 ..SipUri::new("", host)
             }),
             auth_user: None,
-            secret: Secret::new(sign_in.password.clone()),
+            credentials: Secret::new(sign_in.password.clone()).into(),
             contact,
             expires: EXPIRES,
         };

@@ -205,6 +205,8 @@ impl Core {
                 Event::Session { session, event } => self.on_session(now, session, event),
                 // The agent answers requests outside of calls itself, and we send none.
                 Event::RequestReceived { .. } | Event::RequestAnswered { .. } => {}
+                // The password is here, so the agent answers challenges itself.
+                Event::Challenged { .. } => {}
                 // We subscribe to nothing yet, and take no NOTIFY that we did not ask for.
                 Event::Subscription { .. } | Event::Unsolicited { .. } => {}
             }

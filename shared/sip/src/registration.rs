@@ -206,7 +206,7 @@ impl Registration {
         }
     }
 
-    fn awaits(&self, awaited: ClientId) -> bool {
+    pub(crate) fn awaits(&self, awaited: ClientId) -> bool {
         match self.state {
             State::Asking { client } | State::Leaving { client } => client == awaited,
             State::Waiting | State::Halted | State::Granted | State::Gone => false,

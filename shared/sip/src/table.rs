@@ -46,6 +46,12 @@ impl<K, V> Table<K, V> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, value)| (key, &**value))
     }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.entries
+            .iter_mut()
+            .map(|(key, value)| (&*key, &mut **value))
+    }
 }
 
 impl<K: Ord, V> Table<K, V> {

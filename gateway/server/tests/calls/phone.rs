@@ -113,7 +113,7 @@ impl Phone {
             address_of_record: Address::new(uri(&format!("sip:{number}@demo.local"))),
             registrar: uri("sip:demo.local"),
             auth_user: None,
-            secret: Secret::new(password),
+            credentials: Secret::new(password).into(),
             contact,
             expires: 600,
         };

@@ -317,7 +317,9 @@ impl Exchange {
             Event::FlowSilent { flow } => self.close_flow(now, flow),
             Event::FlowAnswered { flow } => self.on_told(flow),
             // The switch has no accounts and asks nothing outside of sessions.
-            Event::Registration { .. } | Event::RequestAnswered { .. } => {}
+            Event::Registration { .. }
+            | Event::RequestAnswered { .. }
+            | Event::Challenged { .. } => {}
             // It publishes no event package: the agent answers SUBSCRIBE and NOTIFY with 405.
             Event::Subscription { .. } | Event::Unsolicited { .. } => {}
         }

@@ -104,7 +104,13 @@ impl Question {
     #[must_use]
     pub fn response(&self, secret: &Secret) -> Text {
         let realm = &self.challenge.realm;
-        let ha1 = ha1(self.algorithm, &self.username, realm, secret.reveal());
+        self.response_of_ha1(&ha1(self.algorithm, &self.username, realm, secret.reveal()))
+    }
+
+    /// The `response` that H(A1) gives, for those who keep that instead of the secret. It must be
+    /// that of [`Question::algorithm`], the user name and the challenge's realm.
+    #[must_use]
+    pub fn response_of_ha1(&self, ha1: &str) -> Text {
         let protected = Protected {
             method: self.method.as_str(),
             uri: &self.uri,
@@ -112,7 +118,7 @@ impl Question {
         };
         let nonce = &self.challenge.nonce;
         let protection = self.protection.as_ref();
-        response(self.algorithm, &ha1, nonce, protection, &protected).into()
+        response(self.algorithm, ha1, nonce, protection, &protected).into()
     }
 
     /// The credentials with this `response`.

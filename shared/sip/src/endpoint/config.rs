@@ -92,12 +92,27 @@ pub struct Account {
     pub registrar: Uri,
     /// User name for digest, if it is not the user of the address of record.
     pub auth_user: Option<Text>,
-    /// Password.
-    pub secret: Secret,
+    /// Who answers challenges.
+    pub credentials: CredentialSource,
     /// The Contact to register, with `+sip.instance` if it has one.
     pub contact: Address,
     /// The expiry to ask for, in seconds.
     pub expires: u32,
+}
+
+/// Who answers the challenges to an account's requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// The agent, with this password.
+    Secret(Secret),
+    /// The application, asked by [`super::Event::Challenged`]: the secret is kept elsewhere.
+    Application,
+}
+
+impl From<Secret> for CredentialSource {
+    fn from(secret: Secret) -> Self {
+        Self::Secret(secret)
+    }
 }
 
 /// Who speaks in a new session or request.
@@ -107,7 +122,7 @@ pub struct Account {
     reason = "made once per call and moved at most twice"
 )]
 pub enum Origin {
-    /// An account: its flow, its address, its secret when challenged.
+    /// An account: its flow, its address, its credentials when challenged.
     Account(AccountId),
     /// These, and no answer to a challenge.
     Explicit {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::config::Body;
+use crate::auth::Question;
 use crate::message::{Reason, Request, Response};
 use crate::subscription::{SubscriptionEvent, SubscriptionId};
 use crate::transaction::{FlowId, NoResponse};
@@ -21,6 +22,10 @@ pub struct RequestId(pub(crate) u64);
 /// Names a sent request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OutgoingId(pub(crate) u64);
+
+/// Names a challenge that waits for the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChallengeId(pub(crate) u64);
 
 /// What the application is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +67,17 @@ pub enum Event {
         subscription: SubscriptionId,
         /// What.
         event: SubscriptionEvent,
+    },
+    /// A request of an account whose secret is kept elsewhere was challenged, and waits for
+    /// [`crate::UserAgent::answer_challenge`]. If it bears several credentials, each is asked for
+    /// by a challenge of its own.
+    Challenged {
+        /// To answer by.
+        challenge: ChallengeId,
+        /// Whose request.
+        account: AccountId,
+        /// What to compute: [`Question::response`].
+        question: Box<Question>,
     },
     /// A NOTIFY came that nobody subscribed to (and was answered with 200), of one of
     /// [`crate::Config::unsolicited`].

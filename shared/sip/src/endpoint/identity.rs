@@ -1,6 +1,7 @@
 //! Accounts as those who speak, and how they answer challenges.
 
-use crate::auth::{self, Challenge, Credentials, Question, Secret};
+use super::config::CredentialSource;
+use crate::auth::{self, Challenge, Credentials, Question};
 use crate::message::{HeaderName, addresses};
 use crate::transaction::FlowId;
 use crate::{Address, Headers, Method, Request, Response, Status, Text, TokenSource, Uri};
@@ -23,7 +24,7 @@ pub(crate) struct Identity {
     /// The way that requests outside of dialogs take (RFC 3608 §5).
     pub(crate) service_route: Vec<Address>,
     user: Text,
-    secret: Secret,
+    credentials: CredentialSource,
     spaces: Vec<Space>,
     /// Whom the registrar is known to be: the realms in which it took our credentials. A 401 in
     /// any other realm is from a stranger who wants to hear something made with our secret.
@@ -86,7 +87,7 @@ impl Identity {
         address_of_record: Address,
         contact: Address,
         auth_user: Option<Text>,
-        secret: Secret,
+        credentials: CredentialSource,
     ) -> Self {
         let of_record = || {
             address_of_record
@@ -104,7 +105,7 @@ impl Identity {
             contact,
             service_route: Vec::new(),
             user,
-            secret,
+            credentials,
             spaces: Vec::new(),
             home: Vec::new(),
         }
@@ -149,12 +150,54 @@ impl Identity {
         }
     }
 
-    /// Adds credentials for all nonces held (RFC 3261 §22.3), in place of those there are.
+    /// Whether the application keeps the secret.
+    pub(crate) fn asks_application(&self) -> bool {
+        self.credentials == CredentialSource::Application
+    }
+
+    /// Adds credentials for all nonces held (RFC 3261 §22.3), in place of those there are. A
+    /// secret that is kept elsewhere has to be asked for first.
     pub(crate) fn authorize(&mut self, request: &mut Request, tokens: &mut dyn TokenSource) {
-        request.headers.remove(&HeaderName::Authorization);
-        request.headers.remove(&HeaderName::ProxyAuthorization);
+        if let CredentialSource::Secret(secret) = self.credentials.clone() {
+            let asked = self.ask(request, tokens, |_| true);
+            let response = |asked: Asked| {
+                let response = asked.question.response(&secret);
+                (asked, response)
+            };
+            bear(request, asked.into_iter().map(response));
+        }
+    }
+
+    /// What has to be computed with the secret before `request` can be sent again after the
+    /// challenges in `response`: credentials for these, and for those it has answered before.
+    pub(crate) fn ask_again(
+        &mut self,
+        request: &Request,
+        response: &Response,
+        tokens: &mut dyn TokenSource,
+    ) -> Vec<Asked> {
+        let kinds = [Kind::User, Kind::Proxy];
+        let now = kinds.map(|kind| auth::challenges(&response.headers, &kind.challenge_name()));
+        let before = kinds.map(|kind| tried(kind, request).collect::<Vec<_>>());
+        self.ask(request, tokens, |space| {
+            let realm = &space.challenge.realm;
+            now[space.kind as usize].iter().any(|c| c.realm == *realm)
+                || before[space.kind as usize]
+                    .iter()
+                    .any(|c| c.realm == *realm)
+        })
+    }
+
+    /// What has to be computed with the secret to show credentials for these of the nonces held.
+    fn ask(
+        &mut self,
+        request: &Request,
+        tokens: &mut dyn TokenSource,
+        is_meant: impl Fn(&Space) -> bool,
+    ) -> Vec<Asked> {
         let digest_uri = request.uri.to_string();
-        for space in &mut self.spaces {
+        let mut asked = Vec::with_capacity(self.spaces.len());
+        for space in self.spaces.iter_mut().filter(|space| is_meant(space)) {
             space.count += 1;
             let cnonce = tokens.token();
             let question = Question::new(
@@ -166,18 +209,13 @@ impl Identity {
                 &cnonce,
                 space.count,
             );
-            if let Some(question) = question {
-                let response = question.response(&self.secret);
-                let credentials = question.credentials(response);
-                let name = space.kind.credentials_name();
-                request.headers.push_raw(name, credentials.to_string());
-            }
+            let kind = space.kind;
+            asked.extend(question.map(|question| Asked { kind, question }));
         }
+        asked
     }
 
-    /// `request` again, with credentials for the challenges in `response`. A secret is tried once
-    /// with a given nonce, and again only if the nonce was stale and is another now. A stranger's
-    /// challenge gets no answer.
+    /// `request` again, with credentials for the challenges in `response`.
     pub(crate) fn answer(
         &mut self,
         mut request: Request,
@@ -185,6 +223,25 @@ impl Identity {
         response: &Response,
         tokens: &mut dyn TokenSource,
     ) -> Verdict {
+        match self.take_challenges(&request, answered, response) {
+            Ok(()) if !self.asks_application() => {
+                self.authorize(&mut request, tokens);
+                Verdict::Retry(Box::new(request))
+            }
+            Ok(()) => Verdict::NotOurs,
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// Takes the challenges in `response` for those to be answered. A secret is tried once with a
+    /// given nonce, and again only if the nonce was stale and is another now. A stranger's
+    /// challenge gets no answer.
+    pub(crate) fn take_challenges(
+        &mut self,
+        request: &Request,
+        answered: u8,
+        response: &Response,
+    ) -> Result<(), Verdict> {
         let kind = if response.status == Status::UNAUTHORIZED {
             Kind::User
         } else {
@@ -195,9 +252,9 @@ impl Identity {
             challenges.retain(|challenge| self.home.contains(&challenge.realm));
         }
         if challenges.is_empty() {
-            return Verdict::NotOurs;
+            return Err(Verdict::NotOurs);
         }
-        let tried: Vec<_> = tried(kind, &request).collect();
+        let tried: Vec<_> = tried(kind, request).collect();
         let refused = |challenge: &Challenge| {
             tried.iter().any(|tried| {
                 // One that was used before may be too old, whether the challenge says so or not.
@@ -209,7 +266,7 @@ impl Identity {
         if answered >= MOST_ANSWERS || challenges.iter().any(refused) {
             // What was refused is not offered again.
             self.spaces.retain(|s| s.kind != kind);
-            return Verdict::WrongCredentials;
+            return Err(Verdict::WrongCredentials);
         }
         for challenge in challenges {
             self.spaces
@@ -220,8 +277,26 @@ impl Identity {
                 count: 0,
             });
         }
-        self.authorize(&mut request, tokens);
-        Verdict::Retry(Box::new(request))
+        Ok(())
+    }
+}
+
+/// Something to be computed with the secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    kind: Kind,
+    pub(crate) question: Question,
+}
+
+/// Gives `request` these credentials in place of those it has.
+pub(crate) fn bear(request: &mut Request, answers: impl Iterator<Item = (Asked, Text)>) {
+    request.headers.remove(&HeaderName::Authorization);
+    request.headers.remove(&HeaderName::ProxyAuthorization);
+    for (Asked { kind, question }, response) in answers {
+        let credentials = question.credentials(response).to_string();
+        request
+            .headers
+            .push_raw(kind.credentials_name(), credentials);
     }
 }
 

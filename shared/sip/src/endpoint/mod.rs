@@ -4,13 +4,15 @@
 pub(crate) mod body;
 pub(crate) mod config;
 pub(crate) mod event;
+pub(crate) mod held;
 pub(crate) mod identity;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use config::{Config, Origin};
-use event::{AccountId, EndedBy, Event, OutgoingId, SessionEvent, SessionId};
+use event::{AccountId, ChallengeId, EndedBy, Event, OutgoingId, SessionEvent, SessionId};
+use held::Held;
 use identity::{Identity, Verdict};
 
 use crate::dialog::DialogId;
@@ -87,6 +89,8 @@ pub(crate) enum Alarm {
     Subscriber(SubscriptionId, SubscriberAlarm),
     /// The subscription expires.
     Notifier(SubscriptionId),
+    /// Stop waiting for the application's answer to a challenge.
+    Challenge(ChallengeId),
 }
 
 /// A timer of a subscriber.
@@ -171,6 +175,10 @@ pub(crate) struct Endpoint {
     /// By what their dialogs will have in common.
     pub(crate) subscribers: HashMap<DialogId, SubscriptionId>,
     pub(crate) notifiers: HashMap<DialogId, SubscriptionId>,
+    /// Challenged requests that wait for the application, by the first of their challenges.
+    pub(crate) held: Table<ChallengeId, Held>,
+    /// What became of one of them.
+    pub(crate) given: Option<(ClientId, Verdict)>,
     events: VecDeque<Event>,
     /// Calls that a REFER asked for, and the sessions it came in.
     followed: Table<SessionId, SessionId>,
@@ -192,6 +200,8 @@ impl Endpoint {
             dialogs: HashMap::new(),
             subscribers: HashMap::new(),
             notifiers: HashMap::new(),
+            held: Table::new(),
+            given: None,
             events: VecDeque::new(),
             followed: Table::new(),
             reports: VecDeque::new(),
@@ -459,6 +469,9 @@ impl Endpoint {
         answered: u8,
         response: &Response,
     ) -> Verdict {
+        if let Some((_, verdict)) = self.given.take_if(|(given, _)| *given == client) {
+            return verdict;
+        }
         let identity = account.and_then(|account| self.identities.get_mut(&account));
         let request = self.transactions.request_of(client);
         let (Some(identity), Some(request)) = (identity, request) else {
@@ -486,6 +499,7 @@ impl Endpoint {
             && self.subscribers.is_empty()
             && self.notifiers.is_empty()
             && self.followed.is_empty()
+            && self.held.is_empty()
             && self.events.is_empty()
     }
 }

@@ -218,7 +218,7 @@ impl Session {
     }
 
     /// Whether a challenged request is still worth sending.
-    fn wants_retry(&self, purpose: Purpose) -> bool {
+    pub(crate) fn wants_retry(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Bye => true,
             // RFC 3261 §22.1: a CANCEL can't be challenged.

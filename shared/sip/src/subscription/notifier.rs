@@ -119,6 +119,10 @@ impl Notifier {
         self.flow = to;
     }
 
+    pub(crate) fn awaits(&self, client: ClientId) -> bool {
+        self.client == Some(client)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         let is_told = self.client.is_none() && self.waiting.is_empty();
         match self.state {

@@ -96,6 +96,10 @@ impl Subscriber {
         self.flow
     }
 
+    pub(crate) fn awaits(&self, client: ClientId) -> bool {
+        self.client == Some(client)
+    }
+
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
     }

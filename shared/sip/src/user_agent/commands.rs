@@ -33,7 +33,7 @@ impl UserAgent {
             account.address_of_record.clone(),
             account.contact.clone(),
             account.auth_user.clone(),
-            account.secret.clone(),
+            account.credentials.clone(),
         );
         self.endpoint.identities.insert(id, identity);
         let mut registration = Registration::new(&mut self.endpoint, id, account);
@@ -283,6 +283,7 @@ impl UserAgent {
             self.with_session(*id, |session, _| session.rebind(to));
         }
         self.rebind_notifiers(from, to);
+        self.rebind_held(from, to);
         self.endpoint.transactions.rebind(from, to);
         if self.endpoint.transactions.is_up(to) {
             for id in moved {

@@ -1,5 +1,6 @@
 //! The agent: accounts, sessions and everything outside them, over any number of flows.
 
+mod challenges;
 mod commands;
 mod io;
 mod keep_alive;
@@ -13,13 +14,13 @@ use keep_alive::KeepAlive;
 
 use crate::endpoint::config::Config;
 use crate::endpoint::event::{AccountId, OutgoingId, SessionId};
-use crate::endpoint::{Alarm, Endpoint, Owner};
+use crate::endpoint::{Alarm, Endpoint, Owner, is_challenge};
 use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::subscription::{Notifier, Subscriber, SubscriptionId};
 use crate::table::Table;
-use crate::transaction::{ClientId, FlowId, Happening, ServerId};
+use crate::transaction::{ClientId, FlowId, Happening, NoResponse, ServerId};
 use crate::{Moment, Request, Response, Status, TokenSource};
 
 /// What an agent received that it could not use.
@@ -130,6 +131,7 @@ impl UserAgent {
     /// Ends an input or a command that was carried out.
     fn leave(&mut self) {
         self.settle();
+        self.drop_unwanted();
         self.report_followed();
         self.is_drained = false;
     }
@@ -190,6 +192,7 @@ impl UserAgent {
                     self.with_subscriber(id, |s, endpoint| s.on_alarm(endpoint, alarm));
                 }
                 Alarm::Notifier(id) => self.with_notifier(id, Notifier::on_expiry),
+                Alarm::Challenge(id) => self.on_challenge_ignored(id),
             }
         }
     }
@@ -217,6 +220,7 @@ impl UserAgent {
         }
         self.endpoint.transactions.handle_transport_down(flow);
         self.settle();
+        self.on_flow_down_of_held(flow);
         for registration in self.registrations.values_mut().filter(|r| r.flow() == flow) {
             registration.on_flow_down(&mut self.endpoint);
         }
@@ -247,24 +251,10 @@ impl UserAgent {
                 } => {
                     self.on_response(client, task.owner, task.answered, response);
                 }
-                Happening::Unanswered { task, why } => match task.owner {
-                    Owner::Registration(account) => {
-                        self.with_registration(account, |r, e| r.on_unanswered(e, why));
-                    }
-                    Owner::Session(id, purpose) => {
-                        self.with_session(id, |s, e| s.on_unanswered(e, purpose, why));
-                    }
-                    Owner::Outgoing(id) => self.on_outgoing_answered(id, Err(why)),
-                    Owner::Subscriber(id) => {
-                        self.with_subscriber(id, |s, e| s.on_unanswered(e, why));
-                    }
-                    Owner::Notifier(id) => {
-                        self.with_notifier(id, |n, e| n.on_unanswered(e, why));
-                    }
-                },
+                Happening::Unanswered { task, why } => self.on_unanswered(task.owner, why),
                 Happening::Gone { client, task } => {
-                    if let Owner::Session(id, _) = task.owner {
-                        self.with_session(id, |session, _| session.on_gone(client));
+                    if !self.keep_held(client) {
+                        self.on_gone(task.owner, client);
                     }
                 }
                 Happening::Request {
@@ -300,7 +290,40 @@ impl UserAgent {
         }
     }
 
+    fn on_unanswered(&mut self, owner: Owner, why: NoResponse) {
+        match owner {
+            Owner::Registration(account) => {
+                self.with_registration(account, |r, e| r.on_unanswered(e, why));
+            }
+            Owner::Session(id, purpose) => {
+                self.with_session(id, |s, e| s.on_unanswered(e, purpose, why));
+            }
+            Owner::Outgoing(id) => self.on_outgoing_answered(id, Err(why)),
+            Owner::Subscriber(id) => self.with_subscriber(id, |s, e| s.on_unanswered(e, why)),
+            Owner::Notifier(id) => self.with_notifier(id, |n, e| n.on_unanswered(e, why)),
+        }
+    }
+
+    fn on_gone(&mut self, owner: Owner, client: ClientId) {
+        if let Owner::Session(id, _) = owner {
+            self.with_session(id, |session, _| session.on_gone(client));
+        }
+    }
+
     fn on_response(&mut self, client: ClientId, owner: Owner, answered: u8, response: Response) {
+        if is_challenge(response.status) && self.hold(client, owner, answered, &response) {
+            return;
+        }
+        self.deliver_response(client, owner, answered, response);
+    }
+
+    fn deliver_response(
+        &mut self,
+        client: ClientId,
+        owner: Owner,
+        answered: u8,
+        response: Response,
+    ) {
         if let Some(account) = self
             .account_of(owner)
             .filter(|_| response.status.is_success())

@@ -482,7 +482,7 @@ pub(crate) fn account(secret: &str) -> Account {
         address_of_record: address("sip:101@demo.test"),
         registrar: uri("sip:demo.test"),
         auth_user: None,
-        secret: Secret::new(secret),
+        credentials: Secret::new(secret).into(),
         contact: address("sip:c0ffee@a.invalid"),
         expires: 600,
     }

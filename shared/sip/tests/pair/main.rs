@@ -10,6 +10,7 @@ mod flows;
 mod forks;
 mod given;
 mod harness;
+mod keepers;
 mod loss;
 mod offers;
 mod registrar;

@@ -494,7 +494,7 @@ fn account() -> Account {
         address_of_record: address("sip:me@example.org"),
         registrar: uri("sip:example.org"),
         auth_user: None,
-        secret: Secret::new("secret"),
+        credentials: Secret::new("secret").into(),
         contact: address("sip:me@me.invalid"),
         expires: 600,
     }

@@ -131,7 +131,7 @@ impl Bench {
             address_of_record: aor,
             registrar: uri("sip:demo.local"),
             auth_user: None,
-            secret: Secret::new(password),
+            credentials: Secret::new(password).into(),
             contact,
             expires: 600,
         };
@@ -458,6 +458,7 @@ impl Phone {
             Event::FlowAnswered { .. } => {}
             Event::Subscription { .. } => self.heard.push("subscription".into()),
             Event::Unsolicited { .. } => self.heard.push("unsolicited".into()),
+            Event::Challenged { .. } => self.heard.push("challenged".into()),
             Event::FlowSilent { .. } => self.heard.push("flow silent".into()),
         }
     }

@@ -9,9 +9,12 @@ use super::{Direction, EndReason};
 #[must_use]
 pub fn end_reason(direction: Direction, answered: bool, ended: &Ended) -> EndReason {
     match ended.by {
-        EndedBy::Local if answered => EndReason::HungUp,
-        EndedBy::Local if direction == Direction::Outgoing => EndReason::Cancelled,
-        EndedBy::Local => EndReason::Rejected,
+        // Accepting the call that took its place ended it.
+        EndedBy::Local | EndedBy::Replaced(_) if answered => EndReason::HungUp,
+        EndedBy::Local | EndedBy::Replaced(_) if direction == Direction::Outgoing => {
+            EndReason::Cancelled
+        }
+        EndedBy::Local | EndedBy::Replaced(_) => EndReason::Rejected,
         EndedBy::RemoteBye => EndReason::PeerHungUp,
         EndedBy::RemoteCancel => cancelled(&ended.reasons),
         EndedBy::Refused => refused(ended),

@@ -1,6 +1,6 @@
 //! Dialogs (RFC 3261 §12): who speaks to whom, by which way, in which order.
 
-use crate::message::{CSeq, Headers};
+use crate::message::{CSeq, Headers, Replaces};
 use crate::{Address, Method, Request, Response, Text, Uri};
 
 /// What names a dialog at one of its ends (RFC 3261 §12).
@@ -36,6 +36,25 @@ impl DialogId {
             remote_tag,
             ..Self::new(&headers.call_id, &headers.from, &headers.to)
         }
+    }
+
+    /// The dialogs that a Replaces can mean: a tag of zero also stands for none (RFC 3891 §3).
+    pub(crate) fn of_replaced(replaces: &Replaces) -> impl Iterator<Item = Self> {
+        let readings = |tag: &Text| {
+            let none = (*tag == *"0").then(Text::default);
+            [Some(tag.clone()), none].into_iter().flatten()
+        };
+        let call_id = replaces.call_id.clone();
+        let remote_tags: Vec<Text> = readings(&replaces.from_tag).collect();
+        readings(&replaces.to_tag).flat_map(move |local_tag| {
+            let call_id = call_id.clone();
+            let ids = remote_tags.clone().into_iter();
+            ids.map(move |remote_tag| Self {
+                call_id: call_id.clone(),
+                local_tag: local_tag.clone(),
+                remote_tag,
+            })
+        })
     }
 
     /// This one, as [`Self::of_sent`] gives it.
@@ -116,6 +135,26 @@ impl Dialog {
 
     pub(crate) fn remote_tag(&self) -> &str {
         self.remote.tag().unwrap_or("")
+    }
+
+    /// The Refer-To by which somebody else takes our place in this dialog (RFC 5589 §7.3): a GRUU
+    /// of the peer names its one device; without one its address does, and the device is told by
+    /// the dialog (§7.4).
+    pub(crate) fn replacement(&self) -> Option<Address> {
+        let is_gruu = |uri: &&Uri| uri.as_sip().is_some_and(|uri| uri.params.has("gr"));
+        let gruu = Some(&self.remote_target).filter(is_gruu);
+        let known = [gruu, Some(&self.remote.uri), Some(&self.remote_target)];
+        let mut uri = known.into_iter().flatten().find_map(Uri::as_sip)?.clone();
+        let or_zero = |tag: &str| Text::from(if tag.is_empty() { "0" } else { tag });
+        let replaces = Replaces {
+            call_id: self.call_id.clone(),
+            to_tag: or_zero(self.remote_tag()),
+            from_tag: or_zero(self.local_tag()),
+            early_only: false,
+        };
+        uri.headers = None;
+        uri.push_header("Replaces", &replaces.to_string());
+        Some(Address::new(Uri::Sip(uri)))
     }
 
     /// Goes on counting where the early dialog stopped.

@@ -30,7 +30,7 @@ mod token;
 mod transaction;
 mod user_agent;
 
-pub use endpoint::{config::*, event::*};
+pub use endpoint::{config::*, event::*, facts::CallFacts};
 pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use moment::Moment;
 pub use subscription::{Package, Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionId};

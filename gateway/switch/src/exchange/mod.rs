@@ -306,7 +306,7 @@ impl Exchange {
         match event {
             Event::Session {
                 session,
-                event: SessionEvent::Incoming { flow, request },
+                event: SessionEvent::Incoming { flow, request, .. },
             } => {
                 self.on_invite(now, session, flow, &request);
             }

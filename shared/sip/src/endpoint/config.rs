@@ -33,6 +33,9 @@ pub struct Config {
     /// Whether a peer may ask for a transfer by REFER ([`super::TransferEvent::Requested`]); else
     /// it is answered with 405.
     pub takes_transfers: bool,
+    /// Whether an INVITE may take the place of another call ([`super::CallFacts::replaces`],
+    /// RFC 3891); else Replaces means nothing, and is refused where it is required.
+    pub takes_replacements: bool,
     /// How large a message may be.
     pub limits: Limits,
     /// Which provisional responses are sent reliably to a caller that supports it.
@@ -73,6 +76,7 @@ impl Config {
             notifies: Vec::new(),
             unsolicited: Vec::new(),
             takes_transfers: false,
+            takes_replacements: false,
             limits: Limits::default(),
             reliable_provisionals: ReliableProvisionals::IfRequired,
             session_interval: Some(Duration::from_secs(1800)),

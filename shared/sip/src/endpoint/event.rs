@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::config::Body;
+use super::facts::CallFacts;
 use crate::auth::Question;
-use crate::message::{Reason, Request, Response};
+use crate::message::{Reason, Replaces, Request, Response};
 use crate::subscription::{SubscriptionEvent, SubscriptionId};
 use crate::transaction::{FlowId, NoResponse};
 use crate::{Address, Status, Text};
@@ -149,6 +150,8 @@ pub enum SessionEvent {
         flow: FlowId,
         /// The INVITE.
         request: Box<Request>,
+        /// What it says of itself.
+        facts: Box<CallFacts>,
     },
     /// A provisional response other than 100 to our INVITE. With a body, early media may start;
     /// 199 ends the early dialog (RFC 6228).
@@ -208,10 +211,13 @@ pub enum TransferEvent {
     /// The peer asks us to call somebody else: [`crate::UserAgent::follow_refer`],
     /// [`crate::UserAgent::accept_refer`] or [`crate::UserAgent::reject_refer`].
     Requested {
-        /// Whom to call: Refer-To.
+        /// Whom to call: Refer-To, without what it wants in the INVITE.
         target: Box<Address>,
         /// Who asks for it: Referred-By (RFC 3892).
         referred_by: Option<Box<Address>>,
+        /// The call at the target that ours is to take the place of (attended transfer, RFC 5589
+        /// §7.3).
+        replaces: Option<Box<Replaces>>,
     },
     /// The peer reports on the call that we asked for.
     Progress {
@@ -267,4 +273,6 @@ pub enum EndedBy {
     TimedOut,
     /// The flow went down before the session was answered.
     FlowDown,
+    /// This session, just accepted, took its place (RFC 3891).
+    Replaced(SessionId),
 }

@@ -3,7 +3,9 @@
 
 pub(crate) mod body;
 pub(crate) mod config;
+pub(crate) mod errand;
 pub(crate) mod event;
+pub(crate) mod facts;
 pub(crate) mod held;
 pub(crate) mod identity;
 
@@ -11,7 +13,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use config::{Config, Origin};
-use event::{AccountId, ChallengeId, EndedBy, Event, OutgoingId, SessionEvent, SessionId};
+use errand::Errand;
+use event::{AccountId, ChallengeId, Event, OutgoingId, SessionEvent, SessionId};
 use held::Held;
 use identity::{Identity, Verdict};
 
@@ -25,7 +28,7 @@ use crate::table::Table;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
 use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
 
-/// Extensions this agent knows: what a Require may ask for (RFC 3262, RFC 6228, RFC 4028).
+/// Extensions this agent always knows (RFC 3262, RFC 6228, RFC 4028).
 const SUPPORTED: &[&str] = &["100rel", "199", "timer"];
 
 /// Methods within sessions, which the agent always knows.
@@ -182,7 +185,9 @@ pub(crate) struct Endpoint {
     events: VecDeque<Event>,
     /// Calls that a REFER asked for, and the sessions it came in.
     followed: Table<SessionId, SessionId>,
-    reports: VecDeque<(SessionId, Status)>,
+    /// Consultations, and the sessions that refer to their peers when they are answered.
+    consultations: Table<SessionId, SessionId>,
+    errands: VecDeque<Errand>,
 }
 
 impl Endpoint {
@@ -204,7 +209,8 @@ impl Endpoint {
             given: None,
             events: VecDeque::new(),
             followed: Table::new(),
-            reports: VecDeque::new(),
+            consultations: Table::new(),
+            errands: VecDeque::new(),
             config,
         }
     }
@@ -214,37 +220,8 @@ impl Endpoint {
     }
 
     pub(crate) fn tell_session(&mut self, session: SessionId, event: SessionEvent) {
-        self.note_report(session, &event);
+        self.note_errands(session, &event);
         self.tell(Event::Session { session, event });
-    }
-
-    /// Reports the fate of `call` in `referred`.
-    pub(crate) fn follow(&mut self, call: SessionId, referred: SessionId) {
-        self.followed.insert(call, referred);
-    }
-
-    fn note_report(&mut self, call: SessionId, event: &SessionEvent) {
-        let Some(&referred) = self.followed.get(&call) else {
-            return;
-        };
-        let status = match event {
-            SessionEvent::Progress { status, .. } => *status,
-            SessionEvent::Accepted { response, .. } => response.status,
-            SessionEvent::Ended(ended) => match ended.by {
-                EndedBy::TimedOut => Status::REQUEST_TIMEOUT,
-                EndedBy::FlowDown => Status::SERVICE_UNAVAILABLE,
-                _ => ended.status.unwrap_or(Status::REQUEST_TERMINATED),
-            },
-            _ => return,
-        };
-        if status.is_final() {
-            self.followed.remove(&call);
-        }
-        self.reports.push_back((referred, status));
-    }
-
-    pub(crate) fn poll_report(&mut self) -> Option<(SessionId, Status)> {
-        self.reports.pop_front()
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
@@ -375,7 +352,7 @@ impl Endpoint {
             .raw(&HeaderName::Require)
             .flat_map(|line| line.split(','))
             .map(str::trim)
-            .filter(|tag| !tag.is_empty() && !SUPPORTED.contains(tag))
+            .filter(|tag| !tag.is_empty() && !self.supported().any(|known| known == *tag))
             .collect();
         let (status, name, value) = if !unknown.is_empty() {
             (
@@ -454,10 +431,21 @@ impl Endpoint {
         Duration::from_millis(millis / 2 + self.tokens.bits() % (millis / 2 + 1))
     }
 
+    /// Extensions this agent knows: what a Require may ask for.
+    fn supported(&self) -> impl Iterator<Item = &'static str> {
+        let optional = [
+            (self.config.takes_replacements, "replaces"),
+            (self.config.takes_transfers, "norefersub"),
+        ];
+        let chosen = optional.into_iter().filter(|(is_on, _)| *is_on);
+        SUPPORTED.iter().copied().chain(chosen.map(|(_, tag)| tag))
+    }
+
     /// Adds Allow and Supported.
     pub(crate) fn list_abilities(&self, headers: &mut Headers) {
         self.list_methods(headers);
-        headers.push_raw(HeaderName::Supported, SUPPORTED.join(", "));
+        let tags: Vec<&str> = self.supported().collect();
+        headers.push_raw(HeaderName::Supported, tags.join(", "));
     }
 
     /// The request of `client`, again, with credentials for the challenge in `response`. It still
@@ -500,6 +488,7 @@ impl Endpoint {
             && self.notifiers.is_empty()
             && self.followed.is_empty()
             && self.held.is_empty()
+            && self.consultations.is_empty()
             && self.events.is_empty()
     }
 }

@@ -1,4 +1,5 @@
 mod equivalence;
+mod headers;
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};

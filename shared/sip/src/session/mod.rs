@@ -5,19 +5,22 @@ mod calling;
 mod confirmed;
 mod early;
 mod offers;
+mod referee;
+mod referral;
 mod reliable;
+mod replacing;
 mod ringing;
 mod timer;
-mod transfer;
 
 use answer::Unacknowledged;
 use calling::Calling;
 use confirmed::Confirmed;
 use offers::Offers;
+use referee::Referee;
+use referral::Referral;
 use reliable::Reliable;
+pub(crate) use replacing::Replacing;
 use ringing::Ringing;
-use transfer::{Referee, Referral};
-
 use timer::SessionTimer;
 
 use crate::dialog::{Dialog, DialogId};

@@ -6,10 +6,12 @@ use super::confirmed::Confirmed;
 use super::offers::Offers;
 use super::reliable::{Exchange, Reliable};
 use super::timer::SessionTimer;
-use super::{Command, Over, Phase, Session};
+use super::{Command, Over, Phase, Replacing, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
+use crate::endpoint::errand::Errand;
 use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId};
+use crate::endpoint::facts::CallFacts;
 use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Task, body, contact};
 use crate::message::RawHeader;
 use crate::transaction::{FlowId, ServerId};
@@ -28,6 +30,8 @@ pub(super) struct Ringing {
     progress: Option<Response>,
     /// Its status, if it was sent reliably.
     renewal: Option<Status>,
+    /// The session that it takes the place of.
+    pub(super) replacing: Option<Replacing>,
 }
 
 impl Session {
@@ -38,6 +42,7 @@ impl Session {
         flow: FlowId,
         account: Option<AccountId>,
         invite: Request,
+        replacing: Option<Replacing>,
     ) -> Self {
         let of_account = account.and_then(|account| endpoint.identities.get(&account));
         // A server has no address of its own in a call: it is reached as the one who was called.
@@ -57,6 +62,7 @@ impl Session {
             dialog: dialog.clone(),
             progress: None,
             renewal: None,
+            replacing,
         };
         let mut session = Self {
             id,
@@ -81,7 +87,13 @@ impl Session {
         };
         session.note_abilities(&request.headers);
         session.take_name(endpoint, &dialog);
-        session.tell(endpoint, SessionEvent::Incoming { flow, request });
+        let replaced = replacing.map(|replacing| replacing.session);
+        let event = SessionEvent::Incoming {
+            flow,
+            facts: Box::new(CallFacts::of(&request, replaced)),
+            request,
+        };
+        session.tell(endpoint, event);
         session
     }
 
@@ -155,6 +167,7 @@ impl Session {
         let answer = Some(answer).filter(|_| self.reliable.exchange() == Exchange::Open);
         let makes_offer = answer.is_some() && !ringing.has_offer();
         let dialog = ringing.dialog.clone();
+        let replacing = ringing.replacing;
         for alarm in SessionAlarm::OF_RINGING {
             self.stop_alarm(endpoint, alarm);
         }
@@ -162,6 +175,10 @@ impl Session {
         self.grant_timer(endpoint, &asked, &mut response.headers);
         self.phase = Phase::Confirmed(Box::new(Confirmed { dialog }));
         self.send_answer(endpoint, server, response, answer, makes_offer, true);
+        if let Some(Replacing { session, .. }) = replacing {
+            let to = self.id;
+            endpoint.add_errand(Errand::Yield { session, to });
+        }
     }
 
     pub(crate) fn reject(

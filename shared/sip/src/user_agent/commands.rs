@@ -123,12 +123,14 @@ impl UserAgent {
     /// brings its answer. If a reliable provisional response described the session, the 200 waits
     /// for its PRACK and goes out without `body` (RFC 3262 §3, §5).
     ///
+    /// A session that takes the place of another ([`crate::CallFacts::replaces`]) ends that one by
+    /// this; if that was answered meanwhile and only an unanswered one was meant, this session is
+    /// refused with 486 instead and [`SessionEvent::Ended`].
+    ///
     /// # Errors
     /// [`CommandError::WrongState`] unless it rings.
     pub fn accept(&mut self, now: Moment, session: SessionId, body: Body) -> Command {
-        self.command(now, session, |session, endpoint| {
-            session.accept(endpoint, body)
-        })
+        self.accept_incoming(now, session, body)
     }
 
     /// Refuses an incoming session with a final status (300–699) and these headers. It then is

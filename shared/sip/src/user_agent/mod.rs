@@ -4,6 +4,7 @@ mod challenges;
 mod commands;
 mod io;
 mod keep_alive;
+mod replacements;
 mod requests;
 mod subscriptions;
 mod transfers;
@@ -131,8 +132,11 @@ impl UserAgent {
     /// Ends an input or a command that was carried out.
     fn leave(&mut self) {
         self.settle();
+        while let Some(errand) = self.endpoint.poll_errand() {
+            self.run_errand(errand);
+            self.settle();
+        }
         self.drop_unwanted();
-        self.report_followed();
         self.is_drained = false;
     }
 

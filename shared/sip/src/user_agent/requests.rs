@@ -16,6 +16,11 @@ impl UserAgent {
 
     /// A new request, neither ACK nor CANCEL (RFC 3261 §8.2, §12.2.2).
     pub(super) fn on_request(&mut self, server: ServerId, flow: FlowId, request: Request) {
+        if self.misplaces_replaces(&request) {
+            self.endpoint
+                .respond_status(server, &request, Status::BAD_REQUEST);
+            return;
+        }
         if request.headers.to.tag().is_some() {
             match self.session_of(&request) {
                 Some(id) => self.with_session(id, |session, endpoint| {
@@ -44,10 +49,7 @@ impl UserAgent {
         {
             // Answered.
         } else if is_invite {
-            let id = SessionId(self.next_id());
-            let account = self.account_called(flow, &request.uri);
-            let session = Session::ring(&mut self.endpoint, id, server, flow, account, request);
-            self.sessions.insert(id, session);
+            self.on_invite(server, flow, request);
         } else if is_of_events {
             self.on_event_request(server, flow, request);
         } else if is_for_application {
@@ -58,6 +60,22 @@ impl UserAgent {
         } else {
             self.endpoint.respond_options(server, &request);
         }
+    }
+
+    /// An INVITE that sets up a session.
+    fn on_invite(&mut self, server: ServerId, flow: FlowId, invite: Request) {
+        let replacing = match self.find_replaced(&invite) {
+            Ok(replacing) => replacing,
+            Err(status) => {
+                self.endpoint.respond_status(server, &invite, status);
+                return;
+            }
+        };
+        let id = SessionId(self.next_id());
+        let account = self.account_called(flow, &invite.uri);
+        let endpoint = &mut self.endpoint;
+        let session = Session::ring(endpoint, id, server, flow, account, invite, replacing);
+        self.sessions.insert(id, session);
     }
 
     pub(super) fn session_of(&self, request: &Request) -> Option<SessionId> {

@@ -1,9 +1,11 @@
 //! Transfers as the application asks for them (RFC 3515, RFC 5589).
 
+use super::replacements::replacing_headers;
 use super::{CommandError, UserAgent};
-use crate::endpoint::config::{Invite, Refer};
+use crate::endpoint::config::{Body, Invite, Origin, Refer};
+use crate::endpoint::errand::Errand;
 use crate::endpoint::event::SessionId;
-use crate::message::{RawHeader, ReferredBy, TypedHeader};
+use crate::message::{Params, RawHeader, ReferredBy, TypedHeader};
 use crate::{Address, Moment, Status};
 
 type Command = Result<(), CommandError>;
@@ -21,8 +23,45 @@ impl UserAgent {
         })
     }
 
+    /// Asks the peer of a confirmed session to call the peer of `consultation` in our place
+    /// (attended transfer, RFC 5589 §7.3). If the consultation is not answered yet, that is done
+    /// as soon as it is (semi-attended, §7.5); if it fails, so does the transfer.
+    ///
+    /// When the transfer has succeeded, the peer of the consultation has ended that; the session
+    /// itself stays until [`UserAgent::end`].
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless the session is confirmed and without another transfer
+    /// under way, and if the consultation came in and rings, or is the same.
+    pub fn refer_to_peer(
+        &mut self,
+        now: Moment,
+        session: SessionId,
+        consultation: SessionId,
+        referred_by: Option<Address>,
+    ) -> Command {
+        let consulted = self.sessions.get(&consultation).ok_or(CommandError::Gone)?;
+        let target = consulted.replacement()?;
+        if session == consultation {
+            return Err(CommandError::WrongState);
+        }
+        self.command(now, session, |session, endpoint| match target {
+            Some(target) => {
+                let refer = Refer {
+                    target,
+                    referred_by,
+                    wants_reports: true,
+                };
+                session.refer(endpoint, refer)
+            }
+            None => session.refer_when_answered(endpoint, consultation, referred_by),
+        })
+    }
+
     /// Does what [`crate::TransferEvent::Requested`] asks for: answers the REFER with 202, makes
-    /// this call, with Referred-By, and reports its fate to the peer until it is answered or over.
+    /// the call with this offer, with Referred-By and Replaces as wanted, and reports its fate to
+    /// the peer until it is answered or over. The session stays as it is; the peer ends it when
+    /// the call succeeded.
     ///
     /// # Errors
     /// [`CommandError::WrongState`] if nothing was asked for; those of [`UserAgent::invite`].
@@ -30,20 +69,32 @@ impl UserAgent {
         &mut self,
         now: Moment,
         session: SessionId,
-        mut invite: Invite,
-        referred_by: Option<Address>,
+        origin: Origin,
+        body: Option<Body>,
     ) -> Result<SessionId, CommandError> {
         self.enter(now)?;
-        let speaker = self.endpoint.speaker(invite.origin.clone())?;
+        let speaker = self.endpoint.speaker(origin.clone())?;
         if !self.endpoint.transactions.is_up(speaker.flow) {
             return Err(CommandError::NoFlow);
         }
         let asked = self.sessions.get_mut(&session).ok_or(CommandError::Gone)?;
-        asked.accept_refer(&mut self.endpoint)?;
-        invite.headers.extend(referred_by.map(|referrer| RawHeader {
+        let wanted = asked.accept_refer(&mut self.endpoint)?;
+        let referred_by = wanted.referred_by.map(|referrer| RawHeader {
             name: ReferredBy::NAME,
-            value: ReferredBy(referrer).to_string().into(),
-        }));
+            value: referrer.to_string().into(),
+        });
+        let replaces = wanted.replaces.iter();
+        let replaces = replaces.flat_map(|r| replacing_headers(r, wanted.requires_replaces));
+        let invite = Invite {
+            origin,
+            target: wanted.target.uri.clone(),
+            to: Address {
+                params: Params::default(),
+                ..wanted.target
+            },
+            headers: referred_by.into_iter().chain(replaces).collect(),
+            body,
+        };
         let call = self.start_call(speaker, invite);
         self.endpoint.follow(call, session);
         self.leave();
@@ -57,7 +108,7 @@ impl UserAgent {
     /// [`CommandError::WrongState`] if nothing was asked for.
     pub fn accept_refer(&mut self, now: Moment, session: SessionId) -> Command {
         self.command(now, session, |session, endpoint| {
-            session.accept_refer(endpoint)
+            session.accept_refer(endpoint).map(drop)
         })
     }
 
@@ -81,13 +132,33 @@ impl UserAgent {
         })
     }
 
-    /// Tells referrers how the calls go that they asked for.
-    pub(super) fn report_followed(&mut self) {
-        while let Some((session, status)) = self.endpoint.poll_report() {
-            self.with_session(session, |session, endpoint| {
+    /// Does what one session has to do because of another.
+    pub(super) fn run_errand(&mut self, errand: Errand) {
+        match errand {
+            Errand::Report(session, status) => self.with_session(session, |session, endpoint| {
                 // A referrer that does not listen any more misses nothing.
                 let _ = session.report_refer(endpoint, status);
-            });
+            }),
+            Errand::Refer {
+                session,
+                consultation,
+                status,
+            } => {
+                let consulted = self.sessions.get(&consultation);
+                let target = consulted.and_then(|s| s.replacement().ok().flatten());
+                let outcome = target.filter(|_| status.is_success());
+                let failure = if status.is_success() {
+                    Status::REQUEST_TERMINATED
+                } else {
+                    status
+                };
+                self.with_session(session, |session, endpoint| {
+                    session.on_consultation(endpoint, consultation, outcome.ok_or(failure));
+                });
+            }
+            Errand::Yield { session, to } => {
+                self.with_session(session, |session, endpoint| session.give_way(endpoint, to));
+            }
         }
     }
 }

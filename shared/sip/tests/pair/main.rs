@@ -17,6 +17,7 @@ mod registrar;
 mod registration;
 mod reliable;
 mod reoffers;
+mod replaces;
 mod strangers;
 mod timers;
 mod transfers;

@@ -8,13 +8,13 @@ use sidetone_sip::message::{
 };
 use sidetone_sip::packages::SipFrag;
 use sidetone_sip::{
-    Address, Body, CommandError, Config, EndedBy, Message, Method, Refer, SessionEvent, SessionId,
+    Body, CommandError, Config, EndedBy, Invite, Message, Method, Refer, SessionEvent, SessionId,
     Status, TransferEvent, TransferOutcome,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use crate::harness::{A, B, Link, Pair, Side, address, config};
+use crate::harness::{A, B, Link, Pair, Side, address, config, uri};
 use crate::offers::{in_dialog, scripted_call, scripted_end};
 
 fn pair_on(link: Link) -> Pair {
@@ -55,30 +55,24 @@ const fn progress(status: Status) -> TransferEvent {
 }
 
 /// A asks B, in a confirmed call, to call 103; B knows.
-fn referred(pair: &mut Pair) -> (SessionId, SessionId, Option<Address>) {
+fn referred(pair: &mut Pair) -> (SessionId, SessionId) {
     let (caller, callee) = pair.confirmed_call();
     pair.command(A, |a, now| a.refer(now, caller, to_103()));
     pair.settle();
-    let TransferEvent::Requested {
-        target,
-        referred_by,
-    } = transfer(pair, B, callee)
-    else {
-        panic!("nothing requested");
+    let requested = TransferEvent::Requested {
+        target: Box::new(address("sip:103@c.test")),
+        referred_by: Some(Box::new(address("sip:101@a.test"))),
+        replaces: None,
     };
-    assert_eq!(*target, address("sip:103@c.test"));
+    assert_eq!(transfer(pair, B, callee), requested);
     pair.sent(&["A REFER"]);
-    (caller, callee, referred_by.map(|referrer| *referrer))
+    (caller, callee)
 }
 
 /// B calls as it was asked to; the other end of the link plays 103.
-fn follow(
-    pair: &mut Pair,
-    (caller, callee, by): (SessionId, SessionId, Option<Address>),
-) -> (SessionId, SessionId) {
-    let mut invite = pair.invitation();
-    invite.to = address("sip:103@c.test");
-    let call = pair.command(B, |b, now| b.follow_refer(now, callee, invite, by));
+fn follow(pair: &mut Pair, (caller, callee): (SessionId, SessionId)) -> (SessionId, SessionId) {
+    let Invite { origin, body, .. } = pair.invitation();
+    let call = pair.command(B, |b, now| b.follow_refer(now, callee, origin, body));
     pair.settle();
     assert_eq!(transfer(pair, A, caller), progress(Status::TRYING));
     let target = pair.incoming(A);
@@ -88,9 +82,11 @@ fn follow(
 #[test]
 fn a_blind_transfer_is_followed_to_its_end() {
     let mut pair = ws();
-    let (caller, callee, by) = referred(&mut pair);
-    let (call, target) = follow(&mut pair, (caller, callee, by));
+    let (caller, callee) = referred(&mut pair);
+    let (call, target) = follow(&mut pair, (caller, callee));
     let invite = pair.last_request(&Method::Invite);
+    assert_eq!(invite.uri, uri("sip:103@c.test"));
+    assert_eq!(invite.headers.to, address("sip:103@c.test"));
     let referrer: Option<ReferredBy> = invite.headers.typed().unwrap();
     assert_eq!(referrer, Some(ReferredBy(address("sip:101@a.test"))));
     pair.sent(&["B 202 REFER", "B NOTIFY", "B INVITE", "A 200 NOTIFY"]);
@@ -142,8 +138,8 @@ fn end(mut pair: Pair, caller: SessionId, callee: SessionId) {
 #[test]
 fn the_call_is_as_it_was_when_the_transfer_fails() {
     let mut pair = ws();
-    let (caller, callee, by) = referred(&mut pair);
-    let (call, target) = follow(&mut pair, (caller, callee, by));
+    let (caller, callee) = referred(&mut pair);
+    let (call, target) = follow(&mut pair, (caller, callee));
     pair.command(A, |a, now| {
         a.reject(now, target, Status::BUSY_HERE, Vec::new())
     });
@@ -184,8 +180,8 @@ fn the_call_is_as_it_was_when_the_transfer_fails() {
 #[test]
 fn a_call_given_up_is_reported_as_well() {
     let mut pair = ws();
-    let (caller, callee, by) = referred(&mut pair);
-    let (call, target) = follow(&mut pair, (caller, callee, by));
+    let (caller, callee) = referred(&mut pair);
+    let (call, target) = follow(&mut pair, (caller, callee));
     pair.command(B, |b, now| b.end(now, call, None));
     assert_eq!(pair.ended(B, call).by, EndedBy::Local);
     pair.settle();
@@ -215,7 +211,7 @@ fn an_agent_that_takes_no_transfers_says_so() {
 #[test]
 fn the_application_may_report_by_itself_and_the_latest_counts() {
     let mut pair = ws();
-    let (caller, callee, _) = referred(&mut pair);
+    let (caller, callee) = referred(&mut pair);
     let early = pair.try_command(B, |b, now| b.report_refer(now, callee, Status::RINGING));
     assert_eq!(early, Err(CommandError::WrongState));
     pair.command(B, |b, now| b.accept_refer(now, callee));
@@ -264,7 +260,7 @@ fn reports_can_be_waived() {
 #[test]
 fn nobody_reports_for_ever() {
     let mut pair = ws();
-    let (caller, callee, _) = referred(&mut pair);
+    let (caller, callee) = referred(&mut pair);
     pair.command(B, |b, now| b.accept_refer(now, callee));
     pair.settle();
     assert_eq!(transfer(&mut pair, A, caller), progress(Status::TRYING));
@@ -282,7 +278,7 @@ fn nobody_reports_for_ever() {
 #[test]
 fn an_undecided_transfer_is_forgotten() {
     let mut pair = ws();
-    let (caller, callee, _) = referred(&mut pair);
+    let (caller, callee) = referred(&mut pair);
     pair.run(Duration::from_secs(33));
     let failed = TransferOutcome::Failed(Status::REQUEST_TIMEOUT);
     assert_eq!(transfer(&mut pair, A, caller), TransferEvent::Done(failed));
@@ -298,8 +294,8 @@ fn an_undecided_transfer_is_forgotten() {
 #[test]
 fn the_end_of_the_call_ends_its_transfers() {
     let mut pair = ws();
-    let (caller, callee, by) = referred(&mut pair);
-    let (call, target) = follow(&mut pair, (caller, callee, by));
+    let (caller, callee) = referred(&mut pair);
+    let (call, target) = follow(&mut pair, (caller, callee));
     pair.command(A, |a, now| a.end(now, caller, None));
     let done = TransferEvent::Done(TransferOutcome::Unreported);
     assert_eq!(transfer(&mut pair, A, caller), done);
@@ -322,7 +318,7 @@ fn the_end_of_the_call_ends_its_transfers() {
 #[test]
 fn a_request_that_waits_for_an_answer_gets_one_at_the_end() {
     let mut pair = ws();
-    let (caller, callee, _) = referred(&mut pair);
+    let (caller, callee) = referred(&mut pair);
     pair.command(B, |b, now| b.end(now, callee, None));
     assert_eq!(pair.ended(B, callee).by, EndedBy::Local);
     pair.settle();

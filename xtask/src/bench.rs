@@ -1,14 +1,15 @@
 //! `cargo xtask bench`: figures, not checks, except for the budget of the app's size.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
 use crate::app;
 use crate::gateway::{self, Profile};
-use crate::step::Console;
+use crate::step::{About, Console};
 use crate::tools::{cargo_tools, chromium, node, wasm};
-use crate::workspace::{cargo, program, root};
+use crate::workspace::{cargo, memory, program, root, target};
 
 /// What each file of the app weighs, plain and compressed.
 pub(crate) fn size(console: &Console) -> Result<ExitCode> {
@@ -33,20 +34,33 @@ pub(crate) fn call(console: &Console) -> Result<ExitCode> {
     aloud(&mut bench)
 }
 
-/// How many messages a second the parser reads, types and writes, natively and in WebAssembly.
+/// How long the parser takes for a message, natively and in WebAssembly, beside the parsers of
+/// others.
 pub(crate) fn parse(console: &Console) -> Result<ExitCode> {
-    let args = ["bench", "--package", "sidetone-sip", "--bench", "parse"];
-    aloud(&mut cargo(&args))?;
+    node::provide(console)?;
+    let module = module_for_node(console)?;
+    let mut bench = cargo(&["bench", "--package", "sidetone-sip", "--bench", "parse"]);
+    bench.env("SIDETONE_BENCH_WASM", module);
+    aloud(&mut bench)
+}
+
+/// The parser in WebAssembly, as the app has it, in a folder of its own.
+fn module_for_node(console: &Console) -> Result<PathBuf> {
+    const NAME: &str = "parse_wasm";
     let compiler = wasm::provide(console)?;
     cargo_tools::provide(console)?;
-    let mut in_wasm = cargo(&args);
-    in_wasm.args(["--target", wasm::TARGET]);
-    in_wasm.env(
-        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-        "wasm-bindgen-test-runner",
-    );
-    compiler.apply(&mut in_wasm);
-    aloud(&mut in_wasm)
+    let mut build = cargo(&["build", "--package", "sidetone-sip", "--example", NAME]);
+    build.args(["--profile", "app", "--target", wasm::TARGET]);
+    compiler.apply(&mut build);
+    console.run("Building the parser for Node", About(30), &mut build)?;
+    let built = target().join(wasm::TARGET).join("app/examples");
+    let module = memory().join(NAME);
+    let mut bind = program("wasm-bindgen");
+    bind.args(["--target", "nodejs", "--no-typescript", "--out-dir"]);
+    bind.arg(&module)
+        .arg(built.join(NAME).with_extension("wasm"));
+    console.run("Binding the parser to Node", About(2), &mut bind)?;
+    Ok(module)
 }
 
 fn aloud(command: &mut Command) -> Result<ExitCode> {

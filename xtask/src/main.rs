@@ -25,6 +25,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   test [lint|unit|wasm|e2e]    every check of the project, or one part;
                                after `e2e --`, arguments go to Playwright
   bench size|call|parse        what the app weighs, how fast a call is, how fast a message is read
+                               beside other parsers
   fuzz [SECONDS]               try what the SIP engine makes of anything, a minute for each target
   tools [--test]               find or install what building (and testing) needs
 

@@ -5,6 +5,7 @@
 //! as text and read on demand through [`Headers::typed`].
 
 mod address;
+mod control;
 mod extensions;
 mod headers;
 mod method;

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write};
 
+use super::control::{first_control, is_control};
 use super::{
     Address, CSeq, Contacts, Headers, Host, Message, Params, RawHeader, Request, Response, SipUri,
     TelUri, Transport, Uri, Via,
@@ -26,10 +27,6 @@ impl Write for Wire {
     }
 }
 
-const fn is_control(byte: u8) -> bool {
-    byte < b' ' || byte == 0x7f
-}
-
 impl Wire {
     /// Tabs may stay, and so may what a backslash quotes, but never CR or LF.
     #[cold]
@@ -45,7 +42,7 @@ impl Wire {
 
     fn end_line(&mut self) {
         let line = &mut self.bytes[self.line..];
-        if line.iter().fold(false, |any, byte| any | is_control(*byte)) {
+        if first_control(line).is_some() {
             Self::blank_controls(line);
         }
         self.bytes.extend_from_slice(b"\r\n");

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::span::Span;
 use super::{Fault, Limits};
 use crate::Text;
+use crate::message::control::first_control;
 
 /// The lines of a head, unfolded, and the bytes behind it.
 pub(super) struct Lines<'a> {
@@ -69,7 +70,9 @@ fn line_end(frame: &[u8], from: usize) -> Result<usize, Fault> {
     let mut quoting = Quoting::default();
     let (mut at, mut judged) = (from, from);
     loop {
-        at = next_control(frame, at)
+        at += frame
+            .get(at..)
+            .and_then(first_control)
             .ok_or(Fault::bad_request("there is no empty line behind the head"))?;
         match frame[at] {
             b'\t' => {}
@@ -108,19 +111,6 @@ impl Quoting {
             _ => {}
         }
     }
-}
-
-/// The next control character at or behind `from`, in strides the compiler turns into vectors.
-fn next_control(frame: &[u8], mut from: usize) -> Option<usize> {
-    let control = |byte: &u8| *byte < b' ' || *byte == 0x7f;
-    while let Some(stride) = frame.get(from..from + 16) {
-        if stride.iter().fold(false, |any, byte| any | control(byte)) {
-            break;
-        }
-        from += 16;
-    }
-    let tail = frame.get(from..)?;
-    tail.iter().position(control).map(|offset| from + offset)
 }
 
 /// RFC 3261 §7.3.1: a line that starts with white space continues the one before it, and the

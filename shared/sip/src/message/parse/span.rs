@@ -70,23 +70,29 @@ impl<'a> Span<'a> {
     }
 }
 
-/// Words too common to count references for.
+/// Words too common to count references for, by their length.
+const WORDS: [&[&str]; 14] = [
+    &[],
+    &[],
+    &["lr", "ob", "ws"],
+    &["tag", "tcp", "tls", "udp", "wss", "ACK", "BYE", "ice"],
+    &["INFO", "gruu", "path"],
+    &["PRACK", "REFER", "rport", "timer"],
+    &[
+        "CANCEL", "INVITE", "NOTIFY", "UPDATE", "branch", "reg-id", "100rel",
+    ],
+    &["MESSAGE", "OPTIONS", "PUBLISH", "expires"],
+    &["REGISTER", "outbound", "received", "replaces"],
+    &["SUBSCRIBE", "transport"],
+    &["norefersub"],
+    &[],
+    &[],
+    &["+sip.instance"],
+];
+
 fn word(text: &str) -> Option<&'static str> {
-    macro_rules! among {
-        ($($word:literal)*) => {
-            match text {
-                $($word => Some($word),)*
-                _ => None,
-            }
-        };
-    }
-    among! {
-        "branch" "expires" "lr" "ob" "received" "reg-id" "rport" "tag" "transport" "+sip.instance"
-        "tcp" "tls" "udp" "ws" "wss"
-        "ACK" "BYE" "CANCEL" "INFO" "INVITE" "MESSAGE" "NOTIFY" "OPTIONS" "PRACK" "PUBLISH"
-        "REFER" "REGISTER" "SUBSCRIBE" "UPDATE"
-        "100rel" "gruu" "ice" "norefersub" "outbound" "path" "replaces" "timer"
-    }
+    let words = WORDS.get(text.len())?;
+    words.iter().find(|word| **word == text).copied()
 }
 
 /// `text` without spaces and tabs around it.
@@ -112,5 +118,19 @@ impl Deref for Span<'_> {
 
     fn deref(&self) -> &str {
         self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_stands_where_it_is_looked_for() {
+        for (length, words) in WORDS.iter().enumerate() {
+            assert!(words.iter().all(|word| word.len() == length), "{words:?}");
+        }
+        assert_eq!(word("norefersub"), Some("norefersub"));
+        assert_eq!(word("nothing"), None);
     }
 }

@@ -44,6 +44,17 @@ pub(crate) fn parse(console: &Console) -> Result<ExitCode> {
     aloud(&mut bench)
 }
 
+/// How many registrations and calls two agents carry through in memory, and what each takes.
+pub(crate) fn agent() -> Result<ExitCode> {
+    aloud(&mut cargo(&[
+        "bench",
+        "--package",
+        "sidetone-sip",
+        "--bench",
+        "agent",
+    ]))
+}
+
 /// The parser in WebAssembly, as the app has it, in a folder of its own.
 fn module_for_node(console: &Console) -> Result<PathBuf> {
     const NAME: &str = "parse_wasm";

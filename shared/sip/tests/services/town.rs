@@ -1,0 +1,427 @@
+//! Some phones, each with a flow to each other, and the weather between them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use sidetone_sip::message::Transport;
+use sidetone_sip::{
+    Address, Body, CallFacts, CommandError, Config, EndedBy, Event, FlowId, Input, Invite, Moment,
+    Origin, Output, SeededTokens, SessionEvent, SessionId, Status, TokenSource, TransferEvent, Uri,
+    UserAgent,
+};
+
+/// A phone; also the name of the flow that leads to it.
+pub(crate) type Who = usize;
+
+pub(crate) const ALICE: Who = 0;
+pub(crate) const BOB: Who = 1;
+pub(crate) const CAROL: Who = 2;
+pub(crate) const DAVE: Who = 3;
+
+const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+/// Longer than any transaction: what has not happened then never will.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// So often a message can be lost without its transaction coming to nothing, which is another
+/// story.
+const MOST_LOSSES: u8 = 4;
+
+/// What becomes of messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weather {
+    pub(crate) seed: u64,
+    /// Of a hundred, how many are lost.
+    pub(crate) loss: u64,
+    /// Of a hundred, how many arrive twice.
+    pub(crate) duplication: u64,
+    /// Each takes up to so many milliseconds longer, so that they overtake each other.
+    pub(crate) jitter: u64,
+}
+
+impl Weather {
+    pub(crate) const FAIR: Self = Self {
+        seed: 0,
+        loss: 0,
+        duplication: 0,
+        jitter: 0,
+    };
+}
+
+struct Phone {
+    agent: UserAgent,
+    timeout: Option<Moment>,
+    incoming: VecDeque<(SessionId, CallFacts)>,
+    events: BTreeMap<SessionId, VecDeque<SessionEvent>>,
+    /// Of those no script asks for.
+    others: VecDeque<Event>,
+}
+
+pub(crate) struct Town {
+    script: &'static str,
+    weather: Weather,
+    luck: SeededTokens,
+    now: Moment,
+    phones: Vec<Phone>,
+    wire: BTreeMap<(Moment, u64), (Who, Who, Vec<u8>)>,
+    /// How often each message was lost.
+    losses: BTreeMap<(Who, Who, Vec<u8>), u8>,
+    sent: u64,
+}
+
+/// A call that is up, with both its ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) caller: (Who, SessionId),
+    pub(crate) callee: (Who, SessionId),
+}
+
+impl Call {
+    /// The session of `who`.
+    pub(crate) fn of(&self, who: Who) -> SessionId {
+        let ends = [self.caller, self.callee];
+        ends.iter().find(|(end, _)| *end == who).unwrap().1
+    }
+
+    /// The end that `who` is not.
+    pub(crate) fn peer(&self, who: Who) -> (Who, SessionId) {
+        if self.caller.0 == who {
+            self.callee
+        } else {
+            self.caller
+        }
+    }
+}
+
+pub(crate) fn address(who: Who) -> Address {
+    let name = NAMES[who];
+    Address::new(Uri::parse(&format!("sip:{name}@town.test")).unwrap())
+}
+
+/// Who is meant by a URI.
+pub(crate) fn named(uri: &Uri) -> Who {
+    let user = uri.user().unwrap();
+    NAMES.iter().position(|name| *name == user).unwrap()
+}
+
+impl Town {
+    pub(crate) fn in_weather(script: &'static str, weather: Weather) -> Self {
+        let phones = (0..).zip(NAMES).map(|(seed, name)| {
+            let config = Config {
+                keep_alive: None,
+                takes_transfers: true,
+                takes_replacements: true,
+                ..Config::new(name, &format!("{name}.invalid"))
+            };
+            let tokens = Box::new(SeededTokens::new(weather.seed * 16 + seed));
+            Phone {
+                agent: UserAgent::new(config, tokens),
+                timeout: None,
+                incoming: VecDeque::new(),
+                events: BTreeMap::new(),
+                others: VecDeque::new(),
+            }
+        });
+        let mut town = Self {
+            script,
+            weather,
+            luck: SeededTokens::new(weather.seed),
+            now: Moment::from_millis(1000),
+            phones: phones.collect(),
+            wire: BTreeMap::new(),
+            losses: BTreeMap::new(),
+            sent: 0,
+        };
+        for who in 0..NAMES.len() {
+            for other in (0..NAMES.len()).filter(|other| *other != who) {
+                let flow = FlowId(other as u64);
+                let transport = Transport::Udp;
+                town.input(who, Input::TransportUp { flow, transport });
+            }
+        }
+        town
+    }
+
+    #[track_caller]
+    fn fail(&self, what: std::fmt::Arguments<'_>) -> ! {
+        panic!("{} in {:?}: {what}", self.script, self.weather);
+    }
+
+    // The world
+
+    fn input(&mut self, who: Who, input: Input) {
+        let now = self.now;
+        self.phones[who].agent.handle_input(now, input).unwrap();
+        self.drain(who);
+    }
+
+    fn drain(&mut self, who: Who) {
+        loop {
+            match self.phones[who].agent.poll_output() {
+                Output::Transmit { flow, bytes } => {
+                    let to = usize::try_from(flow.0).unwrap();
+                    self.transmit(who, to, &bytes);
+                }
+                Output::Event(Event::FlowAnswered { .. }) => {}
+                Output::Event(event) => self.note(who, event),
+                Output::Timeout(at) => {
+                    self.phones[who].timeout = at;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, who: Who, event: Event) {
+        let phone = &mut self.phones[who];
+        match event {
+            Event::Session {
+                session,
+                event: SessionEvent::Incoming { facts, .. },
+            } => phone.incoming.push_back((session, *facts)),
+            // Whether they come is a question of the weather.
+            Event::Session {
+                event:
+                    SessionEvent::Progress { .. }
+                    | SessionEvent::Transfer(TransferEvent::Progress { .. }),
+                ..
+            } => {}
+            Event::Session { session, event } => {
+                phone.events.entry(session).or_default().push_back(event);
+            }
+            other => phone.others.push_back(other),
+        }
+    }
+
+    fn transmit(&mut self, from: Who, to: Who, bytes: &[u8]) {
+        let mut chance = |percent| self.luck.bits() % 100 < percent;
+        let is_unlucky = chance(self.weather.loss);
+        let is_doubled = chance(self.weather.duplication);
+        let losses = self.losses.entry((from, to, bytes.to_vec())).or_default();
+        let is_lost = is_unlucky && *losses < MOST_LOSSES;
+        *losses += u8::from(is_lost);
+        let copies = match (is_lost, is_doubled) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        };
+        for _ in 0..copies {
+            let late = self.luck.bits() % (self.weather.jitter + 1);
+            let at = self.now + Duration::from_millis(10 + late);
+            self.sent += 1;
+            self.wire
+                .insert((at, self.sent), (from, to, bytes.to_vec()));
+        }
+    }
+
+    /// The next thing happens, if one does until then.
+    fn step(&mut self, end: Moment) -> bool {
+        let delivery = self.wire.first_key_value().map(|((at, _), _)| *at);
+        let timers = self.phones.iter().enumerate();
+        let timer = timers.filter_map(|(who, phone)| Some((phone.timeout?, who)));
+        let timer = timer.min();
+        match (delivery, timer) {
+            (Some(at), timer) if at <= end && timer.is_none_or(|(timer, _)| at <= timer) => {
+                self.now = self.now.max(at);
+                let (_, (from, to, bytes)) = self.wire.pop_first().unwrap();
+                let flow = FlowId(from as u64);
+                self.input(to, Input::Received { flow, bytes });
+                true
+            }
+            (_, Some((at, who))) if at <= end => {
+                self.now = self.now.max(at);
+                self.input(who, Input::TimerFired);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Time passes until there is what is looked for.
+    #[track_caller]
+    fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut(&mut Self) -> Option<T>) -> T {
+        let end = self.now + PATIENCE;
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            if !self.step(end) {
+                self.fail(format_args!("no {what}"));
+            }
+        }
+    }
+
+    /// Waits for everything to be over and checks that nothing is left over or untold.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        self.run(Duration::from_secs(300));
+        for (who, phone) in self.phones.iter().enumerate() {
+            let name = NAMES[who];
+            let untold: Vec<_> = phone.events.values().flatten().collect();
+            if !untold.is_empty() || !phone.incoming.is_empty() || !phone.others.is_empty() {
+                let more = (&phone.incoming, &phone.others);
+                self.fail(format_args!("{name} also has {untold:?} {more:?}"));
+            }
+            if !phone.agent.is_idle() || phone.timeout.is_some() {
+                self.fail(format_args!("{name} is not idle"));
+            }
+        }
+        assert!(self.wire.is_empty());
+    }
+
+    // What people do
+
+    #[track_caller]
+    pub(crate) fn command<R>(
+        &mut self,
+        who: Who,
+        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, CommandError>,
+    ) -> R {
+        let now = self.now;
+        let result = f(&mut self.phones[who].agent, now);
+        self.drain(who);
+        match result {
+            Ok(result) => result,
+            Err(error) => self.fail(format_args!("{}: {error}", NAMES[who])),
+        }
+    }
+
+    pub(crate) fn origin(&self, who: Who, to: Who) -> Origin {
+        let name = NAMES[who];
+        Origin::Explicit {
+            flow: FlowId(to as u64),
+            from: address(who),
+            contact: Address::new(Uri::parse(&format!("sip:{name}@{name}.invalid")).unwrap()),
+        }
+    }
+
+    pub(crate) fn invitation(&self, who: Who, to: Who) -> Invite {
+        let to_address = address(to);
+        Invite {
+            origin: self.origin(who, to),
+            target: to_address.uri.clone(),
+            to: to_address,
+            headers: Vec::new(),
+            body: Some(Body::sdp("offer")),
+        }
+    }
+
+    /// `who` calls; it rings at the other.
+    #[track_caller]
+    pub(crate) fn dial(&mut self, who: Who, to: Who) -> Call {
+        let invite = self.invitation(who, to);
+        let caller = self.command(who, |agent, now| agent.invite(now, invite));
+        let (callee, facts) = self.incoming(to);
+        assert_eq!(facts.replaces, None);
+        self.command(to, |agent, now| {
+            agent.progress(now, callee, Status::RINGING, None)
+        });
+        Call {
+            caller: (who, caller),
+            callee: (to, callee),
+        }
+    }
+
+    /// The callee answers.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, call: Call) {
+        let (who, session) = call.callee;
+        self.command(who, |agent, now| {
+            agent.accept(now, session, Body::sdp("answer"))
+        });
+        self.is_up(call);
+    }
+
+    /// Both ends hear that the call is answered.
+    #[track_caller]
+    pub(crate) fn is_up(&mut self, call: Call) {
+        let (who, session) = call.caller;
+        let accepted = self.heard(who, session);
+        assert!(
+            matches!(accepted, SessionEvent::Accepted { .. }),
+            "{accepted:?}"
+        );
+        let (who, session) = call.callee;
+        assert_eq!(self.heard(who, session), SessionEvent::Confirmed);
+    }
+
+    #[track_caller]
+    pub(crate) fn call(&mut self, who: Who, to: Who) -> Call {
+        let call = self.dial(who, to);
+        self.answer(call);
+        call
+    }
+
+    /// `who` changes what is agreed on: holds, resumes.
+    #[track_caller]
+    pub(crate) fn renegotiate(&mut self, who: Who, call: Call, offer: &str) {
+        let own = call.of(who);
+        let (peer, other) = call.peer(who);
+        // The ACK to the call itself may still be on its way.
+        self.wait_for("turn to offer", |town| {
+            let now = town.now;
+            let offered = town.phones[who].agent.offer(now, own, Body::sdp(offer));
+            town.drain(who);
+            offered.ok()
+        });
+        let offered = SessionEvent::Offer {
+            body: Some(Body::sdp(offer)),
+        };
+        assert_eq!(self.heard(peer, other), offered);
+        self.command(peer, |agent, now| {
+            agent.answer_offer(now, other, Body::sdp("answer"))
+        });
+        let answered = SessionEvent::OfferAnswered {
+            body: Some(Body::sdp("answer")),
+        };
+        assert_eq!(self.heard(who, own), answered);
+    }
+
+    #[track_caller]
+    pub(crate) fn hang_up(&mut self, who: Who, call: Call) {
+        let own = call.of(who);
+        self.command(who, |agent, now| agent.end(now, own, None));
+        assert_eq!(self.ended(who, own), (EndedBy::Local, None));
+        let (peer, other) = call.peer(who);
+        assert_eq!(self.ended(peer, other), (EndedBy::RemoteBye, None));
+    }
+
+    // What people hear
+
+    #[track_caller]
+    pub(crate) fn incoming(&mut self, who: Who) -> (SessionId, CallFacts) {
+        let what = format!("call for {}", NAMES[who]);
+        self.wait_for(&what, |town| town.phones[who].incoming.pop_front())
+    }
+
+    /// What happens next in a session.
+    #[track_caller]
+    pub(crate) fn heard(&mut self, who: Who, session: SessionId) -> SessionEvent {
+        let what = format!("event for {} in {session:?}", NAMES[who]);
+        self.wait_for(&what, |town| {
+            town.phones[who].events.get_mut(&session)?.pop_front()
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(&mut self, who: Who, session: SessionId) -> (EndedBy, Option<Status>) {
+        match self.heard(who, session) {
+            SessionEvent::Ended(ended) => (ended.by, ended.status),
+            other => self.fail(format_args!("{} has {other:?}", NAMES[who])),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn transfer(&mut self, who: Who, session: SessionId) -> TransferEvent {
+        match self.heard(who, session) {
+            SessionEvent::Transfer(event) => event,
+            other => self.fail(format_args!("{} has {other:?}", NAMES[who])),
+        }
+    }
+}

@@ -207,6 +207,8 @@ impl Core {
                 Event::RequestReceived { .. } | Event::RequestAnswered { .. } => {}
                 // The password is here, so the agent answers challenges itself.
                 Event::Challenged { .. } => {}
+                // Of registrations with a reg-id, which ours has not.
+                Event::FlowFailed { .. } => {}
                 // We subscribe to nothing yet, and take no NOTIFY that we did not ask for.
                 Event::Subscription { .. } | Event::Unsolicited { .. } => {}
             }

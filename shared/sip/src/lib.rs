@@ -20,6 +20,7 @@ mod endpoint;
 pub mod message;
 mod moment;
 pub mod packages;
+pub mod push;
 mod registration;
 mod schedule;
 mod session;
@@ -30,6 +31,7 @@ mod token;
 mod transaction;
 mod user_agent;
 
+pub use endpoint::binding::Binding;
 pub use endpoint::{config::*, event::*, facts::CallFacts};
 pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use moment::Moment;

@@ -319,7 +319,8 @@ impl Exchange {
             // The switch has no accounts and asks nothing outside of sessions.
             Event::Registration { .. }
             | Event::RequestAnswered { .. }
-            | Event::Challenged { .. } => {}
+            | Event::Challenged { .. }
+            | Event::FlowFailed { .. } => {}
             // It publishes no event package: the agent answers SUBSCRIBE and NOTIFY with 405.
             Event::Subscription { .. } | Event::Unsolicited { .. } => {}
         }

@@ -98,7 +98,10 @@ pub struct Account {
     pub auth_user: Option<Text>,
     /// Who answers challenges.
     pub credentials: CredentialSource,
-    /// The Contact to register, with `+sip.instance` if it has one.
+    /// The Contact to register. With `+sip.instance` it names the device, for a GRUU (RFC 5627).
+    /// With `reg-id` besides, the flow (RFC 5626): accounts of one device and one address of
+    /// record, each with a `reg-id` and a flow of its own, make it reachable while any of them is
+    /// up. What [`crate::push::Push::write`] puts there is shown to the registrar alone.
     pub contact: Address,
     /// The expiry to ask for, in seconds.
     pub expires: u32,
@@ -128,6 +131,10 @@ impl From<Secret> for CredentialSource {
 pub enum Origin {
     /// An account: its flow, its address, its credentials when challenged.
     Account(AccountId),
+    /// An account that doesn't say who it is: From is anonymous, Contact the temporary GRUU if the
+    /// registrar gave one (RFC 5627 §4.4.1). The account still answers challenges; what else would
+    /// tell is for the headers to leave out, and for Privacy to ask of others (RFC 3323).
+    Anonymous(AccountId),
     /// These, and no answer to a challenge.
     Explicit {
         /// Where it is sent.

@@ -102,6 +102,14 @@ pub enum Event {
         /// Which flow.
         flow: FlowId,
     },
+    /// A flow that an account registers with a `reg-id` went down, and is not to be formed again
+    /// before this time (RFC 5626 §4.5). The account registers as soon as it is up.
+    FlowFailed {
+        /// Which flow.
+        flow: FlowId,
+        /// Zero if it was good.
+        reconnect_in: Duration,
+    },
 }
 
 /// The state of an account's registration.

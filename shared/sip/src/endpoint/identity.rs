@@ -1,8 +1,10 @@
 //! Accounts as those who speak, and how they answer challenges.
 
+use super::binding::Binding;
 use super::config::CredentialSource;
 use crate::auth::{self, Challenge, Credentials, Question};
 use crate::message::{HeaderName, addresses};
+use crate::push;
 use crate::transaction::FlowId;
 use crate::{Address, Headers, Method, Request, Response, Status, Text, TokenSource, Uri};
 
@@ -21,6 +23,9 @@ pub(crate) struct Identity {
     /// What peers are told: the registered one, or the GRUU in its place (RFC 5627 §4.4).
     pub(crate) contact: Address,
     registered: Uri,
+    pub(crate) is_registered: bool,
+    /// What the registrar granted last.
+    pub(crate) binding: Option<Binding>,
     /// The way that requests outside of dialogs take (RFC 3608 §5).
     pub(crate) service_route: Vec<Address>,
     user: Text,
@@ -102,7 +107,12 @@ impl Identity {
             flow,
             address_of_record,
             registered: contact.uri.clone(),
-            contact,
+            contact: Address {
+                uri: Binding::default().contact(&contact.uri),
+                ..contact
+            },
+            is_registered: false,
+            binding: None,
             service_route: Vec::new(),
             user,
             credentials,
@@ -114,18 +124,34 @@ impl Identity {
     /// Takes what the registrar gave for the time of the registration. A response that says
     /// nothing takes it back.
     fn on_registered(&mut self, response: &Response) {
-        let contacts = response.headers.contact.list().iter();
-        let gruu = contacts
-            .filter(|contact| contact.uri == self.registered)
-            .find_map(|contact| contact.params.unquoted("pub-gruu"));
-        let gruu = gruu.and_then(|gruu| Uri::parse(&gruu).ok());
-        self.contact.uri = gruu.unwrap_or_else(|| self.registered.clone());
+        let binding = Binding::of(response, &self.registered);
+        self.contact.uri = binding.contact(&self.registered);
+        self.binding = Some(binding);
         self.service_route = service_route(&response.headers);
     }
 
-    /// Whether a request for `target` is for this account's registered contact or its GRUU.
+    /// Another contact is registered from now on.
+    pub(crate) fn register_as(&mut self, contact: &Uri) {
+        self.registered = contact.clone();
+        let binding = self.binding.clone().unwrap_or_default();
+        self.contact.uri = binding.contact(contact);
+    }
+
+    /// What peers are told who shall not know the account.
+    pub(crate) fn anonymous_contact(&self) -> &Uri {
+        let gruu = self
+            .binding
+            .as_ref()
+            .and_then(|b| b.temporary_gruu.as_ref());
+        gruu.unwrap_or(&self.contact.uri)
+    }
+
+    /// Whether a request for `target` is for this account's registered contact or a GRUU of it.
     pub(crate) fn is_at(&self, target: &Uri) -> bool {
-        self.registered == *target || self.contact.uri == *target
+        let mut bare = self.registered.clone();
+        push::hide(&mut bare);
+        let own = [&self.registered, &self.contact.uri, &bare];
+        own.contains(&target) || self.anonymous_contact() == target
     }
 
     /// Learns from a 2xx to `request` who the registrar is, and takes the nonces it has for the next

@@ -1,6 +1,7 @@
 //! What sessions and registrations stand on: the transactions, the clock of this moment, the
 //! accounts' identities, the dialogs by name and the events not yet fetched.
 
+pub(crate) mod binding;
 pub(crate) mod body;
 pub(crate) mod config;
 pub(crate) mod errand;
@@ -20,13 +21,15 @@ use identity::{Identity, Verdict};
 
 use crate::dialog::DialogId;
 use crate::message::{
-    AllowEvents, Contacts, HeaderName, Headers, Host, MinSe, SessionExpires, Supported,
+    AllowEvents, Contacts, HeaderName, Headers, Host, MinSe, SessionExpires, SipUri, Supported,
 };
 use crate::schedule::Schedule;
 use crate::subscription::SubscriptionId;
 use crate::table::Table;
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId, Transactions};
-use crate::{Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource};
+use crate::{
+    Address, CommandError, Method, Moment, Request, Response, Status, Text, TokenSource, Uri,
+};
 
 /// Extensions this agent always knows (RFC 3262, RFC 6228, RFC 4028).
 const SUPPORTED: &[&str] = &["100rel", "199", "timer"];
@@ -230,14 +233,24 @@ impl Endpoint {
 
     /// Who speaks for `origin`.
     pub(crate) fn speaker(&self, origin: Origin) -> Result<Speaker, CommandError> {
+        let identity = |account| self.identities.get(&account).ok_or(CommandError::Gone);
         match origin {
             Origin::Account(account) => {
-                let identity = self.identities.get(&account).ok_or(CommandError::Gone)?;
+                let identity = identity(account)?;
                 Ok(Speaker {
                     flow: identity.flow,
                     account: Some(account),
                     from: identity.address_of_record.clone(),
                     contact: Address::new(identity.contact.uri.clone()),
+                })
+            }
+            Origin::Anonymous(account) => {
+                let identity = identity(account)?;
+                Ok(Speaker {
+                    flow: identity.flow,
+                    account: Some(account),
+                    from: anonymous(),
+                    contact: Address::new(identity.anonymous_contact().clone()),
                 })
             }
             Origin::Explicit {
@@ -266,9 +279,13 @@ impl Endpoint {
         if !is_outside || !headers.route.is_empty() {
             return Vec::new();
         }
+        let contact = headers.contact.first();
+        let speaks = |identity: &Identity| {
+            identity.address_of_record.uri == headers.from.uri
+                || contact.is_some_and(|contact| contact.uri == *identity.anonymous_contact())
+        };
         let mut accounts = self.identities.values();
-        let account =
-            accounts.find(|i| i.flow == flow && i.address_of_record.uri == headers.from.uri);
+        let account = accounts.find(|identity| identity.flow == flow && speaks(identity));
         account.map_or_else(Vec::new, |account| account.service_route.clone())
     }
 
@@ -480,6 +497,19 @@ impl Endpoint {
         self.alarms.start(alarm, self.now + after);
     }
 
+    /// Whether another flow registers the same device for the same address of record.
+    pub(crate) fn has_other_flow(&self, account: AccountId) -> bool {
+        let Some(own) = self.identities.get(&account) else {
+            return false;
+        };
+        let mut others = self.identities.iter().filter(|(id, _)| **id != account);
+        others.any(|(_, other)| {
+            other.is_registered
+                && other.contact.instance() == own.contact.instance()
+                && other.address_of_record.uri == own.address_of_record.uri
+        })
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.transactions.is_idle()
             && self.identities.is_empty()
@@ -500,4 +530,13 @@ pub(crate) fn contact(headers: &mut Headers, address: &Address) {
 
 pub(crate) const fn is_challenge(status: Status) -> bool {
     matches!(status.code(), 401 | 407)
+}
+
+/// Who doesn't say who it is (RFC 3323 §4.1.1.3).
+fn anonymous() -> Address {
+    let uri = SipUri::new("anonymous", Host::Name("anonymous.invalid".into()));
+    Address {
+        display_name: Some("Anonymous".into()),
+        ..Address::new(Uri::Sip(uri))
+    }
 }

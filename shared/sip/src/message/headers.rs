@@ -142,6 +142,8 @@ header_names! {
     ErrorInfo = "Error-Info";
     Event = "Event";
     Expires = "Expires";
+    FeatureCaps = "Feature-Caps";
+    FlowTimer = "Flow-Timer";
     From = "From";
     MaxForwards = "Max-Forwards";
     MinExpires = "Min-Expires";

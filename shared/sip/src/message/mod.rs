@@ -27,6 +27,7 @@ pub(crate) use parse::{Span, addresses, items, unquoted};
 pub(crate) use print::quoted;
 pub use status::Status;
 pub use typed::*;
+pub(crate) use uri::decode_escapes;
 pub use uri::{Host, Param, Params, SipUri, TelUri, Uri};
 pub use via::{Transport, Via};
 

@@ -1,9 +1,11 @@
 //! Headers that are read on demand.
 
 mod events;
+mod registration;
 mod transfer;
 
 pub use events::*;
+pub use registration::*;
 pub use transfer::*;
 
 use std::fmt;

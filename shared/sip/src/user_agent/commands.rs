@@ -1,11 +1,13 @@
 //! What the application may ask for.
 
 use super::{CommandError, UserAgent};
+use crate::endpoint::binding::Binding;
 use crate::endpoint::config::{Account, Answer, Body, Invite, OutgoingRequest};
 use crate::endpoint::event::{AccountId, OutgoingId, RequestId, SessionId};
 use crate::endpoint::identity::Identity;
 use crate::endpoint::{Endpoint, Speaker};
 use crate::message::{RawHeader, Reason};
+use crate::push::Push;
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::transaction::FlowId;
@@ -58,6 +60,27 @@ impl UserAgent {
             return Err(CommandError::NoFlow);
         }
         registration.refresh(&mut self.endpoint);
+        self.leave();
+        Ok(())
+    }
+
+    /// What the registrar granted last, once it has.
+    #[must_use]
+    pub fn binding(&self, account: AccountId) -> Option<&Binding> {
+        self.endpoint.identities.get(&account)?.binding.as_ref()
+    }
+
+    /// Says how the phone is woken from now on (RFC 8599 §4.1), or that it isn't any more. An
+    /// account that is registered says so at once, and others when they register.
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`].
+    pub fn set_push(&mut self, now: Moment, account: AccountId, push: Option<&Push>) -> Command {
+        self.enter(now)?;
+        let registration = self.registrations.get_mut(&account);
+        let registration = registration.filter(|registration| !registration.is_removed());
+        let registration = registration.ok_or(CommandError::Gone)?;
+        registration.set_push(&mut self.endpoint, push);
         self.leave();
         Ok(())
     }

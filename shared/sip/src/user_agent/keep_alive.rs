@@ -1,5 +1,7 @@
 //! Signs of life of a flow (RFC 5626 §3.5.1).
 
+use std::time::Duration;
+
 use crate::endpoint::event::Event;
 use crate::endpoint::{Alarm, Endpoint};
 use crate::transaction::FlowId;
@@ -17,6 +19,8 @@ use crate::transaction::FlowId;
 pub(super) struct KeepAlive {
     flow: FlowId,
     state: State,
+    /// After how long the peer gives the flow up (RFC 5626 §4.4).
+    flow_timer: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,7 @@ impl KeepAlive {
         let this = Self {
             flow,
             state: State::Quiet,
+            flow_timer: None,
         };
         this.await_idleness(endpoint);
         this
@@ -70,8 +75,25 @@ impl KeepAlive {
         }
     }
 
+    /// Keeps the flow alive for a peer that gives it up after this time.
+    pub(super) fn follow(&mut self, endpoint: &mut Endpoint, flow_timer: Option<Duration>) {
+        if self.flow_timer != flow_timer {
+            self.flow_timer = flow_timer;
+            if self.state == State::Quiet {
+                self.stop(endpoint);
+                self.await_idleness(endpoint);
+            }
+        }
+    }
+
     fn await_idleness(&self, endpoint: &mut Endpoint) {
-        if let Some(interval) = endpoint.config.keep_alive {
+        // RFC 5626 §4.4: between 80 and 100 % of what the peer says.
+        let timer = self.flow_timer.map(|timer| {
+            let fifth = endpoint.jittered(timer * 2 / 5) - timer / 5;
+            timer - fifth
+        });
+        let interval = endpoint.config.keep_alive.into_iter().chain(timer).min();
+        if let Some(interval) = interval {
             endpoint.start_alarm(Alarm::KeepAlive(self.flow), interval);
         }
     }

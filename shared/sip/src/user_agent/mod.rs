@@ -14,7 +14,7 @@ pub use io::*;
 use keep_alive::KeepAlive;
 
 use crate::endpoint::config::Config;
-use crate::endpoint::event::{AccountId, OutgoingId, SessionId};
+use crate::endpoint::event::{AccountId, Event, OutgoingId, SessionId};
 use crate::endpoint::{Alarm, Endpoint, Owner, is_challenge};
 use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
 use crate::registration::Registration;
@@ -173,6 +173,23 @@ impl UserAgent {
         if let Some(keep_alive) = self.keep_alives.get_mut(&flow) {
             keep_alive.on_sign_of_life(&mut self.endpoint);
         }
+        for registration in self.registrations.values_mut().filter(|r| r.flow() == flow) {
+            registration.on_sign_of_life();
+        }
+    }
+
+    /// RFC 5626 §4.4: keeps the flow of this account alive as often as its registrar wants.
+    fn follow_flow_timer(&mut self, account: AccountId) {
+        let Some(identity) = self.endpoint.identities.get(&account) else {
+            return;
+        };
+        let flow = identity.flow;
+        let on_flow = self.endpoint.identities.values().filter(|i| i.flow == flow);
+        let timers = on_flow.filter_map(|i| i.binding.as_ref()?.flow_timer);
+        let shortest = timers.min();
+        if let Some(keep_alive) = self.keep_alives.get_mut(&flow) {
+            keep_alive.follow(&mut self.endpoint, shortest);
+        }
     }
 
     fn on_timer(&mut self) {
@@ -208,7 +225,7 @@ impl UserAgent {
         self.keep_alives
             .insert(flow, KeepAlive::start(&mut self.endpoint, flow));
         for registration in self.registrations.values_mut().filter(|r| r.flow() == flow) {
-            registration.register(&mut self.endpoint);
+            registration.on_flow_up(&mut self.endpoint);
         }
         for id in self.sessions_on(flow) {
             self.with_session(id, |session, endpoint| session.on_flow_up(endpoint));
@@ -228,11 +245,22 @@ impl UserAgent {
         for registration in self.registrations.values_mut().filter(|r| r.flow() == flow) {
             registration.on_flow_down(&mut self.endpoint);
         }
+        self.tell_recovery(flow);
         for id in self.sessions_on(flow) {
             self.with_session(id, |session, endpoint| session.on_flow_down(endpoint));
         }
         for id in self.subscribers_on(flow) {
             self.with_subscriber(id, Subscriber::on_flow_down);
+        }
+    }
+
+    /// Tells when a flow that failed may be formed again.
+    fn tell_recovery(&mut self, flow: FlowId) {
+        let registrations = self.registrations.values();
+        let outbound = registrations.filter(|r| r.flow() == flow && r.is_outbound());
+        let waits = outbound.map(|r| r.reconnect_after(&mut self.endpoint));
+        if let Some(reconnect_in) = waits.max() {
+            self.endpoint.tell(Event::FlowFailed { flow, reconnect_in });
         }
     }
 
@@ -335,9 +363,12 @@ impl UserAgent {
             self.endpoint.on_success(account, client, &response);
         }
         match owner {
-            Owner::Registration(account) => self.with_registration(account, |r, endpoint| {
-                r.on_response(endpoint, client, answered, &response);
-            }),
+            Owner::Registration(account) => {
+                self.with_registration(account, |r, endpoint| {
+                    r.on_response(endpoint, client, answered, &response);
+                });
+                self.follow_flow_timer(account);
+            }
             Owner::Session(id, purpose) => self.with_session(id, |session, endpoint| {
                 session.on_response(endpoint, purpose, client, answered, response);
             }),

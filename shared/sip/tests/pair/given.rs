@@ -22,7 +22,7 @@ fn with_instance() -> sidetone_sip::Account {
     account
 }
 
-fn supported(pair: &Pair) -> Vec<String> {
+pub(crate) fn supported(pair: &Pair) -> Vec<String> {
     let headers = &pair.last_request(&Method::Register).headers;
     let supported = headers.typed::<Supported>().unwrap().unwrap();
     supported.0.iter().map(ToString::to_string).collect()
@@ -44,7 +44,7 @@ fn grant(pair: &mut Pair, gruu: Option<&str>, headers: &[(HeaderName, &str)]) {
 }
 
 /// The account calls somebody; the Route and the Contact of its INVITE.
-fn call(pair: &mut Pair, id: AccountId) -> (SessionId, Vec<String>, String) {
+pub(crate) fn call(pair: &mut Pair, id: AccountId) -> (SessionId, Vec<String>, String) {
     let invite = Invite {
         origin: Origin::Account(id),
         ..pair.invitation()
@@ -57,13 +57,13 @@ fn call(pair: &mut Pair, id: AccountId) -> (SessionId, Vec<String>, String) {
     (caller, route.collect(), contact)
 }
 
-fn refused(pair: &mut Pair, caller: SessionId) {
+pub(crate) fn refused(pair: &mut Pair, caller: SessionId) {
     pair.answer(&Method::Invite, 404, "b");
     assert_eq!(pair.ended(A, caller).status, Some(Status::NOT_FOUND));
     pair.sent(&["A ACK"]);
 }
 
-fn leave(mut pair: Pair, id: AccountId) {
+pub(crate) fn leave(mut pair: Pair, id: AccountId) {
     pair.command(A, |a, now| a.remove_account(now, id));
     assert!(
         pair.last_request(&Method::Register)

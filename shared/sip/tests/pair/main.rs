@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod accounts;
 mod calls;
 mod cancelling;
 mod challenges;
@@ -13,6 +14,8 @@ mod harness;
 mod keepers;
 mod loss;
 mod offers;
+mod outbound;
+mod push;
 mod registrar;
 mod registration;
 mod reliable;

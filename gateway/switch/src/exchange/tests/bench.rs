@@ -459,6 +459,7 @@ impl Phone {
             Event::Subscription { .. } => self.heard.push("subscription".into()),
             Event::Unsolicited { .. } => self.heard.push("unsolicited".into()),
             Event::Challenged { .. } => self.heard.push("challenged".into()),
+            Event::FlowFailed { .. } => self.heard.push("flow failed".into()),
             Event::FlowSilent { .. } => self.heard.push("flow silent".into()),
         }
     }

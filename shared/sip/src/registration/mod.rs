@@ -1,26 +1,27 @@
-//! Registration (RFC 3261 §10.2).
+//! Registration (RFC 3261 §10.2), over client-initiated flows (RFC 5626 §4.2).
+
+mod answers;
+mod recovery;
 
 use std::time::Duration;
 
+use recovery::Recovery;
+
 use crate::endpoint::config::Account;
 use crate::endpoint::event::{AccountId, Event, RegistrationFailure, RegistrationState};
-use crate::endpoint::identity::Verdict;
-use crate::endpoint::{Alarm, Endpoint, Owner, Task, contact, is_challenge};
-use crate::message::{CSeq, Expires, HeaderName, Headers, MinExpires, RetryAfter};
+use crate::endpoint::{Alarm, Endpoint, Owner, Task, contact};
+use crate::message::{CSeq, Expires, HeaderName, Headers};
+use crate::push::{self, Push};
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence};
-use crate::{Address, Method, Request, Response, Status, Text, Uri};
-
-/// The first wait before another try, doubled with each failure in a row (RFC 5626 §4.5).
-const FIRST_RETRY: Duration = Duration::from_secs(30);
-const LONGEST_RETRY: Duration = Duration::from_secs(1800);
+use crate::{Address, Method, Moment, Request, Text, Uri};
 
 /// One account's registration.
 ///
 /// ```text
 ///                     flow up, or told to
-///      +---------+ ------- REGISTER -------> +--------+
-///      | Waiting |                           | Asking | --+ challenge, 423: REGISTER again
-///      +---------+ <-- refused, no answer,   +--------+ <-+
+///      +---------+ ------- REGISTER -------> +--------+   challenge, 423, 439 (without
+///      | Waiting |                           | Asking | --+ reg-id), 555 (without push):
+///      +---------+ <-- refused, no answer,   +--------+ <-+ REGISTER again
 ///        ^     |       flow down              |  |    ^
 ///        |     | retry alarm: REGISTER     2xx|  |    | refresh alarm, flow up, or told to:
 ///        |     +------------> Asking          V  |    | REGISTER
@@ -43,8 +44,11 @@ pub(crate) struct Registration {
     from_tag: Text,
     number: u32,
     state: State,
-    /// Failures in a row.
-    failures: u32,
+    recovery: Recovery,
+    /// The registrar says not to come before.
+    not_before: Option<Moment>,
+    /// The contact changed while a REGISTER was on its way.
+    is_outdated: bool,
     /// Removed by the user; gone after the next answer.
     removed: bool,
 }
@@ -77,7 +81,9 @@ impl Registration {
             from_tag: endpoint.tokens.token().into(),
             number: 0,
             state: State::Waiting,
-            failures: 0,
+            recovery: Recovery::default(),
+            not_before: None,
+            is_outdated: false,
             removed: false,
         }
     }
@@ -99,7 +105,45 @@ impl Registration {
         if self.state == State::Halted {
             self.state = State::Waiting;
         }
+        self.not_before = None;
         self.register(endpoint);
+    }
+
+    /// The flow is there (again).
+    pub(crate) fn on_flow_up(&mut self, endpoint: &mut Endpoint) {
+        let wait = self.not_before.map(|moment| moment.since(endpoint.now));
+        match wait.filter(|wait| !wait.is_zero()) {
+            // RFC 5626 §4.5: a new flow is no reason to come before Retry-After.
+            Some(wait) if self.state == State::Waiting => {
+                endpoint.start_alarm(Alarm::Registration(self.id), wait);
+            }
+            _ => self.register(endpoint),
+        }
+    }
+
+    /// Whether it asks for the flow to be kept (RFC 5626 §4.2.1).
+    pub(crate) fn is_outbound(&self) -> bool {
+        self.contact.instance().is_some() && self.contact.reg_id().is_some()
+    }
+
+    /// How a phone that sleeps is to be woken from now on.
+    pub(crate) fn set_push(&mut self, endpoint: &mut Endpoint, push: Option<&Push>) {
+        match push {
+            Some(push) => push.write(&mut self.contact),
+            None => push::erase(&mut self.contact),
+        }
+        self.on_contact_changed(endpoint);
+        match self.state {
+            State::Granted => self.register(endpoint),
+            State::Asking { .. } => self.is_outdated = true,
+            State::Waiting | State::Halted | State::Leaving { .. } | State::Gone => {}
+        }
+    }
+
+    fn on_contact_changed(&self, endpoint: &mut Endpoint) {
+        if let Some(identity) = endpoint.identities.get_mut(&self.id) {
+            identity.register_as(&self.contact.uri);
+        }
     }
 
     /// Registers now, if the flow is up and no REGISTER is on its way (RFC 3261 §10.2).
@@ -145,12 +189,20 @@ impl Registration {
         let from = self.address_of_record.clone().with_tag(&self.from_tag);
         let to = self.address_of_record.clone();
         let mut headers = Headers::new(from, to, self.call_id.clone(), cseq);
-        contact(&mut headers, &self.contact);
+        let mut own = self.contact.clone();
+        if expires == 0 {
+            push::end(&mut own);
+        }
+        contact(&mut headers, &own);
         headers.push(&Expires(expires));
         endpoint.list_methods(&mut headers);
         // RFC 3327 §5.1, RFC 5627 §4.2: a GRUU is for a contact that names its instance.
         let has_instance = self.contact.params.has("+sip.instance");
-        let supported = if has_instance { "path, gruu" } else { "path" };
+        let supported = match has_instance {
+            true if self.is_outbound() => "path, gruu, outbound",
+            true => "path, gruu",
+            false => "path",
+        };
         headers.push_raw(HeaderName::Supported, supported);
         let uri = self.registrar.clone();
         let mut request = Request {
@@ -178,34 +230,6 @@ impl Registration {
         self.number
     }
 
-    pub(crate) fn on_response(
-        &mut self,
-        endpoint: &mut Endpoint,
-        client: ClientId,
-        answered: u8,
-        response: &Response,
-    ) {
-        if !self.awaits(client) || response.status.is_provisional() {
-            return;
-        }
-        if is_challenge(response.status) {
-            self.on_challenge(endpoint, client, answered, response);
-        } else if let State::Leaving { .. } = self.state {
-            self.forget(endpoint);
-        } else if response.status.is_success() {
-            self.on_granted(endpoint, response);
-        } else if let Some(expires) = self.longer_expiry(response) {
-            self.expires = expires;
-            let client = self.send(endpoint, expires);
-            self.state = State::Asking { client };
-        } else {
-            let cause = refused(response);
-            let retry_after = response.headers.typed::<RetryAfter>().ok().flatten();
-            let retry_in = retry_after.map_or_else(|| self.back_off(endpoint), |after| after.0);
-            self.on_failure(endpoint, cause, Some(retry_in));
-        }
-    }
-
     pub(crate) fn awaits(&self, awaited: ClientId) -> bool {
         match self.state {
             State::Asking { client } | State::Leaving { client } => client == awaited,
@@ -213,120 +237,69 @@ impl Registration {
         }
     }
 
-    fn on_challenge(
-        &mut self,
-        endpoint: &mut Endpoint,
-        client: ClientId,
-        answered: u8,
-        response: &Response,
-    ) {
-        match endpoint.answer_challenge(Some(self.id), client, answered, response) {
-            Verdict::Retry(mut request) => {
-                request.headers.cseq.number = self.next_number();
-                let again = self.transmit(endpoint, *request, answered + 1);
-                match &mut self.state {
-                    State::Asking { client } | State::Leaving { client } => *client = again,
-                    State::Waiting | State::Halted | State::Granted | State::Gone => {}
-                }
-            }
-            Verdict::WrongCredentials => {
-                self.on_failure(endpoint, RegistrationFailure::WrongCredentials, None);
-            }
-            Verdict::NotOurs => self.on_failure(endpoint, refused(response), None),
+    pub(crate) fn on_sign_of_life(&mut self) {
+        if self.state == State::Granted {
+            self.recovery.on_sign_of_life();
         }
-    }
-
-    fn on_granted(&mut self, endpoint: &mut Endpoint, response: &Response) {
-        self.failures = 0;
-        self.state = State::Granted;
-        if self.removed {
-            self.leave(endpoint);
-            return;
-        }
-        let seconds = self.granted_expiry(response);
-        let refresh = seconds.saturating_sub(60).max(seconds / 2).max(1);
-        let refresh = Duration::from_secs(refresh.into());
-        endpoint.start_alarm(Alarm::Registration(self.id), refresh);
-        let expires = Duration::from_secs(seconds.into());
-        self.tell(endpoint, RegistrationState::Registered { expires });
-    }
-
-    /// RFC 3261 §10.2.4: what our Contact in the response says, else its Expires, else what we
-    /// asked for.
-    fn granted_expiry(&self, response: &Response) -> u32 {
-        let ours = response
-            .headers
-            .contact
-            .list()
-            .iter()
-            .find(|c| c.uri == self.contact.uri);
-        let of_contact = ours.and_then(|c| c.params.value("expires")?.parse().ok());
-        let of_header = || {
-            response
-                .headers
-                .typed::<Expires>()
-                .ok()
-                .flatten()
-                .map(|e| e.0)
-        };
-        of_contact.or_else(of_header).unwrap_or(self.expires)
-    }
-
-    /// RFC 3261 §10.2.8.
-    fn longer_expiry(&self, response: &Response) -> Option<u32> {
-        let least = response.headers.typed::<MinExpires>().ok().flatten()?.0;
-        let too_brief = response.status == Status::INTERVAL_TOO_BRIEF;
-        (too_brief && least > self.expires && !self.removed).then_some(least)
     }
 
     pub(crate) fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
-        let retry_in = match why {
-            NoResponse::TimedOut => Some(self.back_off(endpoint)),
-            // The flow coming up registers again.
-            NoResponse::FlowDown => None,
+        let retry = match why {
+            NoResponse::TimedOut => Retry::BackOff,
+            NoResponse::FlowDown => Retry::WithFlow,
         };
-        self.on_failure(endpoint, RegistrationFailure::NoAnswer(why), retry_in);
+        self.on_failure(endpoint, RegistrationFailure::NoAnswer(why), retry);
     }
 
     pub(crate) fn on_flow_down(&mut self, endpoint: &mut Endpoint) {
         endpoint.alarms.stop(Alarm::Registration(self.id));
         if self.state == State::Granted {
             let cause = RegistrationFailure::NoAnswer(NoResponse::FlowDown);
-            self.on_failure(endpoint, cause, None);
+            self.on_failure(endpoint, cause, Retry::WithFlow);
         }
     }
 
-    fn on_failure(
-        &mut self,
-        endpoint: &mut Endpoint,
-        cause: RegistrationFailure,
-        retry_in: Option<Duration>,
-    ) {
+    /// How long to wait before the flow that failed is formed again (RFC 5626 §4.5).
+    pub(crate) fn reconnect_after(&self, endpoint: &mut Endpoint) -> Duration {
+        if self.recovery.is_proven() {
+            Duration::ZERO
+        } else {
+            self.back_off(endpoint)
+        }
+    }
+
+    fn on_failure(&mut self, endpoint: &mut Endpoint, cause: RegistrationFailure, retry: Retry) {
+        self.is_outdated = false;
+        if let Some(identity) = endpoint.identities.get_mut(&self.id) {
+            identity.is_registered = false;
+        }
         if self.removed {
             self.forget(endpoint);
             return;
         }
-        let is_hopeless =
-            retry_in.is_none() && cause != RegistrationFailure::NoAnswer(NoResponse::FlowDown);
-        self.state = if is_hopeless {
-            State::Halted
-        } else {
-            State::Waiting
+        // A flow that was good and then breaks is formed again at once.
+        let was_good = self.state == State::Granted && self.recovery.is_proven();
+        if !was_good {
+            self.recovery.on_failure();
+        }
+        self.state = match retry {
+            Retry::Never => State::Halted,
+            Retry::WithFlow | Retry::BackOff | Retry::After(_) => State::Waiting,
+        };
+        let retry_in = match retry {
+            Retry::BackOff => Some(self.back_off(endpoint)),
+            Retry::After(wait) => Some(wait),
+            Retry::WithFlow | Retry::Never => None,
         };
         if let Some(after) = retry_in {
-            self.failures += 1;
             endpoint.start_alarm(Alarm::Registration(self.id), after);
         }
         self.tell(endpoint, RegistrationState::Failed { cause, retry_in });
     }
 
-    /// Half to all of the doubled wait, so that phones do not come back all at once.
     fn back_off(&self, endpoint: &mut Endpoint) -> Duration {
-        let longest = FIRST_RETRY
-            .saturating_mul(1 << self.failures.min(16))
-            .min(LONGEST_RETRY);
-        let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(millis / 2 + endpoint.tokens.bits() % (millis / 2 + 1))
+        let is_one_left = endpoint.has_other_flow(self.id);
+        self.recovery.wait(endpoint, is_one_left)
     }
 
     fn tell(&self, endpoint: &mut Endpoint, state: RegistrationState) {
@@ -337,9 +310,13 @@ impl Registration {
     }
 }
 
-fn refused(response: &Response) -> RegistrationFailure {
-    RegistrationFailure::Refused {
-        status: response.status,
-        reason: response.reason.detached(),
-    }
+/// What follows a failure.
+#[derive(Clone, Copy)]
+enum Retry {
+    BackOff,
+    After(Duration),
+    /// When the flow comes up.
+    WithFlow,
+    /// Only when told to.
+    Never,
 }

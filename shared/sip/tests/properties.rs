@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
 use sidetone_sip::message::{
-    CSeq, Contacts, HeaderName, Host, Incoming, Limits, Params, SipUri, TelUri, Transport, Via,
-    read_frame,
+    CSeq, Contacts, HeaderName, Host, Incoming, Limits, Params, Repairs, SipUri, TelUri, Transport,
+    Via, read_frame, read_frame_of_pbx,
 };
 use sidetone_sip::{Address, Headers, Message, Method, Request, Response, Status, Text, Uri};
 
@@ -205,9 +205,25 @@ fn message() -> impl Strategy<Value = Message> {
 
 /// What must hold of any bytes: a message reads back as itself; nothing but a request is ever
 /// answered, never an ACK, and the answer itself can be read.
+/// As anybody's frame and as a PBX's: mended is only what is refused from anybody.
 fn judge(frame: &[u8]) {
     let limits = Limits::default();
-    match read_frame(frame, &limits) {
+    let incoming = read_frame(frame, &limits);
+    let mut repairs = Repairs::default();
+    let of_pbx = read_frame_of_pbx(frame, &limits, &mut repairs);
+    let is_mended = of_pbx != incoming;
+    assert_eq!(is_mended, repairs != Repairs::default());
+    if is_mended {
+        assert!(!matches!(incoming, Incoming::Message(_)));
+        assert!(matches!(of_pbx, Incoming::Message(_)));
+        judge_as(frame, of_pbx);
+    }
+    judge_as(frame, incoming);
+}
+
+fn judge_as(frame: &[u8], incoming: Incoming) {
+    let limits = Limits::default();
+    match incoming {
         Incoming::Message(message) => {
             let again = read_frame(&message.to_bytes(), &limits);
             assert_eq!(again, Incoming::Message(message));
@@ -362,6 +378,9 @@ fn the_longest_messages_are_judged() {
         ("X: a", "\r\n b"),
         ("To: \"", "\\\""),
         ("To: <sip:a@b>", ";a"),
+        ("To: <sip:a@b>", ";"),
+        ("To: ", "@#"),
+        ("Content-Length: 0", "\r\nl: 0"),
         ("To: ", "<"),
         ("Contact: ", "<sip:a@b>,"),
         ("Via: ", "SIP/2.0/UDP a,"),
@@ -376,6 +395,6 @@ fn the_longest_messages_are_judged() {
             headers: usize::MAX,
             ..Limits::default()
         };
-        let _ = read_frame(frame.as_bytes(), &limits);
+        let _ = read_frame_of_pbx(frame.as_bytes(), &limits, &mut Repairs::default());
     }
 }

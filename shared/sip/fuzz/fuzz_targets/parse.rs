@@ -1,13 +1,29 @@
-//! Bytes into the reader: what it reads is printed, and the print reads as the same again.
+//! Bytes into the reader: what it reads is printed, and the print reads as the same again; what only
+//! a PBX may send is mended into something that anybody may.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sidetone_sip::Message;
-use sidetone_sip::message::{Incoming, Limits, read_frame};
+use sidetone_sip::message::{Incoming, Limits, Repairs, read_frame, read_frame_of_pbx};
 
 fuzz_target!(|frame: &[u8]| {
     let limits = Limits::default();
-    match read_frame(frame, &limits) {
+    let incoming = read_frame(frame, &limits);
+    let mut repairs = Repairs::default();
+    let of_pbx = read_frame_of_pbx(frame, &limits, &mut repairs);
+    let is_mended = of_pbx != incoming;
+    assert_eq!(is_mended, repairs != Repairs::default());
+    if is_mended {
+        assert!(!matches!(incoming, Incoming::Message(_)));
+        assert!(matches!(of_pbx, Incoming::Message(_)));
+        judge(frame, of_pbx);
+    }
+    judge(frame, incoming);
+});
+
+fn judge(frame: &[u8], incoming: Incoming) {
+    let limits = Limits::default();
+    match incoming {
         Incoming::Message(message) => {
             let printed = message.to_bytes();
             let again = read_frame(&printed, &limits);
@@ -24,4 +40,4 @@ fuzz_target!(|frame: &[u8]| {
         }
         Incoming::Ping | Incoming::Pong | Incoming::Dropped(_) => {}
     }
-});
+}

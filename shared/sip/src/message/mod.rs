@@ -22,7 +22,9 @@ pub use address::Address;
 pub use extensions::*;
 pub use headers::{CSeq, Contacts, HeaderName, Headers, RawHeader};
 pub use method::Method;
-pub use parse::{HeaderError, Incoming, Limits, Refusal, read_frame};
+pub use parse::{
+    HeaderError, Incoming, Limits, Refusal, Repair, Repairs, read_frame, read_frame_of_pbx,
+};
 pub(crate) use parse::{Span, addresses, items, unquoted};
 pub(crate) use print::quoted;
 pub use status::Status;

@@ -26,7 +26,7 @@ pub(crate) fn items(value: &Text) -> impl Iterator<Item = Span<'_>> {
 }
 
 /// The text ahead of the first separating comma, and the text behind it.
-fn split_item(text: &str) -> (&str, &str) {
+pub(super) fn split_item(text: &str) -> (&str, &str) {
     let (mut quoted, mut escape, mut bracket) = (false, false, false);
     for (at, byte) in text.bytes().enumerate() {
         match byte {

@@ -1,7 +1,8 @@
 //! Reads messages (RFC 3261 §7 and §25, with the judgements of RFC 4475).
 //!
 //! There are three answers to bad input: a request whose fault can be told is refused with a
-//! status, everything else is dropped, and nothing is repaired in silence. Each byte is looked at
+//! status, everything else is dropped, and nothing is repaired in silence: only what a PBX sends is
+//! repaired at all ([`Repair`]), and each repair is counted. Each byte is looked at
 //! a bounded number of times. The head is copied once, into a buffer that all texts of the
 //! message share; folded lines are joined by one space.
 
@@ -12,6 +13,7 @@ mod lines;
 mod list;
 mod params;
 mod refusal;
+mod repair;
 mod span;
 mod start;
 mod uri;
@@ -20,6 +22,7 @@ mod via;
 pub(crate) use address::{address, addresses};
 pub(crate) use lexer::{number, unquoted};
 pub(crate) use list::{items, media_type, number_and_params, token, tokens, value_and_params};
+pub use repair::{Repair, Repairs};
 pub(crate) use span::Span;
 pub(crate) use uri::escaped_user;
 pub(crate) use uri::uri;
@@ -130,6 +133,27 @@ pub fn read_frame(frame: &[u8], limits: &Limits) -> Incoming {
             Err(fault) => refusal::refuse(frame, limits, &fault),
         },
     }
+}
+
+/// As [`read_frame`], for what comes from a PBX: a message that can't be read is mended first where
+/// PBXs are known to be wrong ([`Repair`]), and what was mended is added to `repairs`. A message that
+/// can't be read even so is answered or dropped as it came.
+///
+/// A frame that arrives whole may end before Content-Length says so; what is cut from a stream must
+/// not be read by this until all of it is there.
+#[must_use]
+pub fn read_frame_of_pbx(frame: &[u8], limits: &Limits, repairs: &mut Repairs) -> Incoming {
+    let incoming = read_frame(frame, limits);
+    let is_faulty = matches!(incoming, Incoming::Refused(_) | Incoming::Dropped(_));
+    if is_faulty
+        && frame.len() <= limits.message
+        && let Some((mended, made)) = repair::mend(without_empty_lines(frame), limits)
+        && let Ok(message) = read_message(&mended, limits)
+    {
+        repairs.add(&made);
+        return Incoming::Message(message);
+    }
+    incoming
 }
 
 fn read_message(frame: &[u8], limits: &Limits) -> Result<Message, Fault> {

@@ -5,7 +5,7 @@ use super::lexer::{Class, Lexer};
 use crate::message::uri::{Param, Params};
 
 /// More parameters than any message in use; keeps the search for duplicates bounded.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 fn push(params: &mut Params, param: Param) -> Result<(), HeaderError> {
     if params.has(&param.name) {

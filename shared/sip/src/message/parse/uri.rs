@@ -174,14 +174,19 @@ pub(super) fn escapes(text: &str) -> Result<(), HeaderError> {
 /// `user` with every character that may not stand in a user part escaped. Escapes that are
 /// there stay.
 pub(crate) fn escaped_user(user: &str) -> Text {
-    if Class::USER.holds(user) && escapes(user).is_ok() {
-        return user.into();
+    escaped(user, Class::USER)
+}
+
+/// `text` with every character that is not in `class` escaped. Escapes that are there stay.
+pub(super) fn escaped(text: &str, class: Class) -> Text {
+    if class.holds(text) && escapes(text).is_ok() {
+        return text.into();
     }
-    let mut escaped = String::with_capacity(user.len() * 3);
-    for (at, byte) in user.bytes().enumerate() {
+    let mut escaped = String::with_capacity(text.len() * 3);
+    for (at, byte) in text.bytes().enumerate() {
         let starts_escape =
-            byte == b'%' && user.get(at..at + 3).is_some_and(|e| escapes(e).is_ok());
-        if starts_escape || (byte != b'%' && Class::USER.has(byte)) {
+            byte == b'%' && text.get(at..at + 3).is_some_and(|e| escapes(e).is_ok());
+        if starts_escape || (byte != b'%' && class.has(byte)) {
             escaped.push(char::from(byte));
         } else {
             escaped.push_str(&format!("%{byte:02X}"));

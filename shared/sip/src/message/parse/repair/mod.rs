@@ -111,10 +111,10 @@ impl Repairs {
 pub(super) fn mend(frame: &[u8], limits: &Limits) -> Option<(Vec<u8>, Repairs)> {
     let mut repairs = Repairs::default();
     let (lines, body) = lines(frame, &mut repairs)?;
-    if lines.len() > limits.headers + 1 || lines.iter().any(|line| line.len() > limits.line) {
+    let (start, headers) = lines.split_first()?;
+    if headers.len() > limits.headers || lines.iter().any(|line| line.len() > limits.line) {
         return None;
     }
-    let (start, headers) = lines.split_first()?;
     let mut mended = repairs.start_line(start);
     let mut singles: Vec<(HeaderName, &str)> = Vec::new();
     for line in headers {

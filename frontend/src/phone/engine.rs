@@ -209,8 +209,9 @@ impl Core {
                 Event::Challenged { .. } => {}
                 // Of registrations with a reg-id, which ours has not.
                 Event::FlowFailed { .. } => {}
-                // We subscribe to nothing yet, and take no NOTIFY that we did not ask for.
-                Event::Subscription { .. } | Event::Unsolicited { .. } => {}
+                // We subscribe to nothing yet, and take no NOTIFY that we did not ask for; neither
+                // do we publish.
+                Event::Publication { .. } | Event::Subscription { .. } | Event::Unsolicited { .. } => {}
             }
         }
         self.apply_sound();

@@ -11,8 +11,8 @@
 //!
 //! # Layers
 //!
-//! `user_agent → session, subscription, registration → endpoint → dialog → transaction → message`, each importing only
-//! downwards.
+//! `user_agent → session, subscription, registration, publication → endpoint → dialog →
+//! transaction → message`, each importing only downwards.
 
 pub mod auth;
 mod dialog;
@@ -20,6 +20,7 @@ mod endpoint;
 pub mod message;
 mod moment;
 pub mod packages;
+mod publication;
 pub mod push;
 mod registration;
 mod schedule;
@@ -35,6 +36,10 @@ pub use endpoint::binding::Binding;
 pub use endpoint::{config::*, event::*, facts::CallFacts};
 pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use moment::Moment;
+pub use publication::{
+    Compositor, PublicationEnd, PublicationEvent, PublicationId, PublicationRules, Publish,
+    Published, Publishes,
+};
 pub use subscription::{Package, Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionId};
 pub use text::Text;
 pub use token::{SeededTokens, TokenSource};

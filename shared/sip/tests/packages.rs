@@ -1,8 +1,9 @@
 //! Bodies of event packages.
 
 use sidetone_sip::packages::{
-    Counts, DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, IsComposing,
-    MessageSummary, Party, Presence, SipFrag, Tuple, Update,
+    ContactEvent, ContactInfo, Counts, DialogInfo, DialogPhase, DialogState, DialogWatch,
+    Direction, IsComposing, MessageSummary, Party, Presence, RegInfo, RegWatch, RegistrationInfo,
+    RegistrationPhase, SipFrag, Tuple, Update,
 };
 use sidetone_sip::{Status, Text};
 #[cfg(target_arch = "wasm32")]
@@ -251,4 +252,121 @@ fn typing_reads_and_prints() {
     for bad in ["<isComposing/>", "<state>active</state>"] {
         assert!(IsComposing::parse(bad.as_bytes()).is_err(), "{bad}");
     }
+}
+
+const REG_INFO: &str = r#"<?xml version="1.0"?>
+    <reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="3" state="full">
+      <registration aor="sip:101@demo.test" id="a7" state="active">
+        <contact id="76" state="active" event="registered" duration-registered="7322" q="0.8"
+            expires="3600" callid="c@h" cseq="4">
+          <uri>sip:101@a.invalid;transport=ws</uri>
+          <display-name xml:lang="en">Ann &amp; Bob</display-name>
+          <unknown-param name="+sip.instance">"&lt;urn:uuid:1&gt;"</unknown-param>
+          <other/>
+        </contact>
+        <contact id="77" state="terminated" event="probation" retry-after="60">
+          <uri>sip:101@b.invalid</uri>
+        </contact>
+      </registration>
+    </reginfo>"#;
+
+#[test]
+fn a_reg_info_of_another_maker_is_read() {
+    let info = RegInfo::parse(REG_INFO.as_bytes()).unwrap();
+    let expected = RegInfo {
+        version: 3,
+        is_full: true,
+        registrations: vec![RegistrationInfo {
+            aor: "sip:101@demo.test".into(),
+            id: "a7".into(),
+            phase: RegistrationPhase::Active,
+            contacts: vec![
+                ContactInfo {
+                    display_name: Some("Ann & Bob".into()),
+                    expires: Some(3600),
+                    duration: Some(7322),
+                    call_id: Some("c@h".into()),
+                    cseq: Some(4),
+                    q: Some("0.8".into()),
+                    params: vec![("+sip.instance".into(), "\"<urn:uuid:1>\"".into())],
+                    ..ContactInfo::new(
+                        "76",
+                        "sip:101@a.invalid;transport=ws",
+                        ContactEvent::Registered,
+                    )
+                },
+                ContactInfo {
+                    retry_after: Some(60),
+                    ..ContactInfo::new("77", "sip:101@b.invalid", ContactEvent::Probation)
+                },
+            ],
+        }],
+    };
+    assert_eq!(info, expected);
+    let body = info.to_body();
+    assert_eq!(body.content_type, "application/reginfo+xml");
+    assert_eq!(RegInfo::parse(&body.bytes), Ok(expected));
+}
+
+#[test]
+fn what_is_no_reg_info_is_refused() {
+    let good = REG_INFO;
+    for (from, to) in [
+        ("reginfo xmlns", "presence xmlns"),
+        ("version=\"3\"", ""),
+        ("state=\"full\"", ""),
+        ("aor=", "or="),
+        ("id=\"a7\"", ""),
+        ("state=\"active\">", "state=\"on\">"),
+        ("id=\"76\"", ""),
+        ("state=\"active\" event", "event"),
+        ("event=\"registered\"", "event=\"rang\""),
+        ("<uri>sip:101@b.invalid</uri>", ""),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let bad = good.replacen(from, to, 1);
+        let bad = match from {
+            "reginfo xmlns" => bad.replace("</reginfo>", "</presence>"),
+            _ => bad,
+        };
+        assert!(RegInfo::parse(bad.as_bytes()).is_err(), "{from}");
+    }
+}
+
+#[test]
+fn registrations_are_put_together_in_the_order_of_versions() {
+    let mut watch = RegWatch::new();
+    let info = RegInfo::parse(REG_INFO.as_bytes()).unwrap();
+    assert_eq!(watch.take(info.clone()), Update::Taken);
+    assert_eq!(watch.take(info.clone()), Update::Outdated);
+    let ids = |watch: &RegWatch| {
+        let all = watch.registrations().flat_map(|r| &r.contacts);
+        all.map(|contact| contact.id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&watch), ["76"]);
+    let change = |version, id: &str, event| RegInfo {
+        version,
+        is_full: false,
+        registrations: vec![RegistrationInfo {
+            contacts: vec![ContactInfo::new(Text::from(id), "sip:a@b", event)],
+            ..info.registrations[0].clone()
+        }],
+    };
+    let joins = change(4, "78", ContactEvent::Registered);
+    assert_eq!(watch.take(joins), Update::Taken);
+    assert_eq!(ids(&watch), ["76", "78"]);
+    // Version 5 is missing.
+    let leaves = change(6, "76", ContactEvent::Expired);
+    assert_eq!(watch.take(leaves), Update::Incomplete);
+    assert_eq!(ids(&watch), ["78"]);
+    let phases: Vec<_> = watch.registrations().map(|r| r.phase).collect();
+    assert_eq!(phases, [RegistrationPhase::Active]);
+    let empty = RegInfo {
+        version: 7,
+        is_full: true,
+        registrations: Vec::new(),
+    };
+    assert_eq!(watch.take(empty), Update::Taken);
+    assert_eq!(watch.registrations().count(), 0);
 }

@@ -320,7 +320,8 @@ impl Exchange {
             Event::Registration { .. }
             | Event::RequestAnswered { .. }
             | Event::Challenged { .. }
-            | Event::FlowFailed { .. } => {}
+            | Event::FlowFailed { .. }
+            | Event::Publication { .. } => {}
             // It publishes no event package: the agent answers SUBSCRIBE and NOTIFY with 405.
             Event::Subscription { .. } | Event::Unsolicited { .. } => {}
         }

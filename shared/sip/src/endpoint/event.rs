@@ -4,6 +4,7 @@ use super::config::Body;
 use super::facts::CallFacts;
 use crate::auth::Question;
 use crate::message::{Reason, Replaces, Request, Response};
+use crate::publication::{PublicationEvent, PublicationId};
 use crate::subscription::{SubscriptionEvent, SubscriptionId};
 use crate::transaction::{FlowId, NoResponse};
 use crate::{Address, Status, Text};
@@ -68,6 +69,13 @@ pub enum Event {
         subscription: SubscriptionId,
         /// What.
         event: SubscriptionEvent,
+    },
+    /// Something happened to a publication of ours.
+    Publication {
+        /// Which.
+        publication: PublicationId,
+        /// What.
+        event: PublicationEvent,
     },
     /// A request of an account whose secret is kept elsewhere was challenged, and waits for
     /// [`crate::UserAgent::answer_challenge`]. If it bears several credentials, each is asked for

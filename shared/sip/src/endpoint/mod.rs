@@ -23,6 +23,7 @@ use crate::dialog::DialogId;
 use crate::message::{
     AllowEvents, Contacts, HeaderName, Headers, Host, MinSe, SessionExpires, SipUri, Supported,
 };
+use crate::publication::PublicationId;
 use crate::schedule::Schedule;
 use crate::subscription::SubscriptionId;
 use crate::table::Table;
@@ -54,6 +55,7 @@ pub(crate) enum Owner {
     Outgoing(OutgoingId),
     Subscriber(SubscriptionId),
     Notifier(SubscriptionId),
+    Publication(PublicationId),
 }
 
 /// What a session's request is for.
@@ -95,6 +97,8 @@ pub(crate) enum Alarm {
     Subscriber(SubscriptionId, SubscriberAlarm),
     /// The subscription expires.
     Notifier(SubscriptionId),
+    /// Refresh, or try again.
+    Publication(PublicationId),
     /// Stop waiting for the application's answer to a challenge.
     Challenge(ChallengeId),
 }
@@ -440,6 +444,15 @@ impl Endpoint {
         let mut response = Response::to(request, Status::BAD_EVENT, Some(&tag));
         self.list_events(&mut response.headers);
         self.respond(server, response);
+    }
+
+    /// The wait before another try: half a minute doubled with each failure, at most half an hour,
+    /// and half to all of that.
+    pub(crate) fn back_off(&mut self, failures: u32) -> Duration {
+        const FIRST: Duration = Duration::from_secs(30);
+        const LONGEST: Duration = Duration::from_secs(1800);
+        let doubled = FIRST.saturating_mul(1 << failures.min(16));
+        self.jittered(doubled.min(LONGEST))
     }
 
     /// Half to all of a wait, so that phones do not come back all at once.

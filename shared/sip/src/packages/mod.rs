@@ -8,6 +8,7 @@ mod dialog_info;
 mod is_composing;
 mod message_summary;
 mod pidf;
+mod reg_info;
 mod sip_frag;
 mod xml;
 
@@ -17,6 +18,9 @@ pub use dialog_info::{
 pub use is_composing::IsComposing;
 pub use message_summary::{Counts, MessageSummary};
 pub use pidf::{Presence, Tuple};
+pub use reg_info::{
+    ContactEvent, ContactInfo, RegInfo, RegWatch, RegistrationInfo, RegistrationPhase,
+};
 pub use sip_frag::SipFrag;
 
 use crate::{Body, Text};

@@ -55,6 +55,30 @@ impl Presence {
         self.tuples.iter().any(|tuple| tuple.is_open == Some(true))
     }
 
+    /// What several devices tell of one entity, as one document. Each keeps its tuples; the names
+    /// of these are told apart by the place of their device.
+    #[must_use]
+    pub fn composed<'a>(
+        entity: impl Into<Text>,
+        parts: impl IntoIterator<Item = &'a Self>,
+    ) -> Self {
+        let mut whole = Self {
+            entity: entity.into(),
+            tuples: Vec::new(),
+            notes: Vec::new(),
+        };
+        for (place, part) in parts.into_iter().enumerate() {
+            whole.tuples.extend(part.tuples.iter().map(|tuple| Tuple {
+                id: format!("d{place}-{}", tuple.id).into(),
+                ..tuple.clone()
+            }));
+            let new = part.notes.iter().filter(|note| !whole.notes.contains(note));
+            let new: Vec<Text> = new.cloned().collect();
+            whole.notes.extend(new);
+        }
+        whole
+    }
+
     /// As a body.
     #[must_use]
     pub fn to_body(&self) -> Body {

@@ -15,10 +15,6 @@ use crate::message::{
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
 use crate::{Address, Method, Request, Response, Status, Uri};
 
-/// The first wait before subscribing again, doubled with each failure in a row.
-const FIRST_RETRY: Duration = Duration::from_secs(30);
-const LONGEST_RETRY: Duration = Duration::from_secs(1800);
-
 /// The wish to be told of something (RFC 6665 §4.1), through as many subscriptions as it takes.
 ///
 /// ```text
@@ -462,8 +458,7 @@ impl Subscriber {
     }
 
     fn back_off(&self, endpoint: &mut Endpoint) -> Duration {
-        let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(16));
-        endpoint.jittered(doubled.min(LONGEST_RETRY))
+        endpoint.back_off(self.failures)
     }
 
     fn tell_notified(

@@ -123,6 +123,10 @@ impl UserAgent {
                 let notifier = self.notifiers.get(&id);
                 notifier.is_some_and(|notifier| notifier.awaits(client))
             }
+            Owner::Publication(id) => {
+                let publication = self.publications.get(&id);
+                publication.is_some_and(|publication| publication.awaits(client))
+            }
         }
     }
 
@@ -152,7 +156,10 @@ impl UserAgent {
         let waits = |owner| match owner {
             Owner::Session(_, purpose) => purpose != Purpose::Invite,
             Owner::Notifier(_) => true,
-            Owner::Registration(_) | Owner::Outgoing(_) | Owner::Subscriber(_) => false,
+            Owner::Registration(_)
+            | Owner::Outgoing(_)
+            | Owner::Subscriber(_)
+            | Owner::Publication(_) => false,
         };
         let fails = |held: &Held| held.flow == flow && !waits(held.owner);
         for id in self.held_that(fails) {

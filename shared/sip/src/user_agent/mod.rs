@@ -4,6 +4,7 @@ mod challenges;
 mod commands;
 mod io;
 mod keep_alive;
+mod publications;
 mod replacements;
 mod requests;
 mod subscriptions;
@@ -17,6 +18,7 @@ use crate::endpoint::config::Config;
 use crate::endpoint::event::{AccountId, Event, OutgoingId, SessionId};
 use crate::endpoint::{Alarm, Endpoint, Owner, is_challenge};
 use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
+use crate::publication::{PublicationId, Publisher};
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::subscription::{Notifier, Subscriber, SubscriptionId};
@@ -42,6 +44,7 @@ pub struct UserAgent {
     outgoing: Table<OutgoingId, Option<AccountId>>,
     subscribers: Table<SubscriptionId, Subscriber>,
     notifiers: Table<SubscriptionId, Notifier>,
+    publications: Table<PublicationId, Box<dyn Publisher + Send>>,
     keep_alives: Table<FlowId, KeepAlive>,
     counters: Counters,
     is_drained: bool,
@@ -59,6 +62,7 @@ impl UserAgent {
             outgoing: Table::new(),
             subscribers: Table::new(),
             notifiers: Table::new(),
+            publications: Table::new(),
             keep_alives: Table::new(),
             counters: Counters::default(),
             is_drained: true,
@@ -109,6 +113,7 @@ impl UserAgent {
             && self.outgoing.is_empty()
             && self.subscribers.is_empty()
             && self.notifiers.is_empty()
+            && self.publications.is_empty()
     }
 
     /// What was received and could not be used so far.
@@ -213,6 +218,7 @@ impl UserAgent {
                     self.with_subscriber(id, |s, endpoint| s.on_alarm(endpoint, alarm));
                 }
                 Alarm::Notifier(id) => self.with_notifier(id, Notifier::on_expiry),
+                Alarm::Publication(id) => self.with_publication(id, |p, e| p.publish(e)),
                 Alarm::Challenge(id) => self.on_challenge_ignored(id),
             }
         }
@@ -233,6 +239,9 @@ impl UserAgent {
         for id in self.subscribers_on(flow) {
             self.with_subscriber(id, Subscriber::ask);
         }
+        for id in self.publications_on(flow) {
+            self.with_publication(id, |p, e| p.publish(e));
+        }
     }
 
     fn on_transport_down(&mut self, flow: FlowId) {
@@ -251,6 +260,9 @@ impl UserAgent {
         }
         for id in self.subscribers_on(flow) {
             self.with_subscriber(id, Subscriber::on_flow_down);
+        }
+        for id in self.publications_on(flow) {
+            self.with_publication(id, |p, e| p.on_flow_down(e));
         }
     }
 
@@ -319,6 +331,7 @@ impl UserAgent {
             Owner::Outgoing(id) => self.outgoing.get(&id).copied().flatten(),
             Owner::Subscriber(id) => self.subscribers.get(&id)?.account,
             Owner::Notifier(id) => self.notifiers.get(&id)?.account,
+            Owner::Publication(id) => self.publications.get(&id)?.account(),
         }
     }
 
@@ -333,6 +346,7 @@ impl UserAgent {
             Owner::Outgoing(id) => self.on_outgoing_answered(id, Err(why)),
             Owner::Subscriber(id) => self.with_subscriber(id, |s, e| s.on_unanswered(e, why)),
             Owner::Notifier(id) => self.with_notifier(id, |n, e| n.on_unanswered(e, why)),
+            Owner::Publication(id) => self.with_publication(id, |p, e| p.on_unanswered(e, why)),
         }
     }
 
@@ -378,6 +392,9 @@ impl UserAgent {
             }),
             Owner::Notifier(id) => self.with_notifier(id, |notifier, endpoint| {
                 notifier.on_response(endpoint, client, answered, &response);
+            }),
+            Owner::Publication(id) => self.with_publication(id, |publication, endpoint| {
+                publication.on_response(endpoint, client, answered, &response);
             }),
         }
     }

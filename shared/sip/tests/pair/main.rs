@@ -15,6 +15,7 @@ mod keepers;
 mod loss;
 mod offers;
 mod outbound;
+mod publications;
 mod push;
 mod registrar;
 mod registration;

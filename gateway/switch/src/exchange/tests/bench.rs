@@ -460,6 +460,7 @@ impl Phone {
             Event::Unsolicited { .. } => self.heard.push("unsolicited".into()),
             Event::Challenged { .. } => self.heard.push("challenged".into()),
             Event::FlowFailed { .. } => self.heard.push("flow failed".into()),
+            Event::Publication { .. } => self.heard.push("publication".into()),
             Event::FlowSilent { .. } => self.heard.push("flow silent".into()),
         }
     }

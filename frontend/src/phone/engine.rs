@@ -8,7 +8,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use sidetone_api::About;
 use sidetone_sip::{
-    AccountId, CommandError, Config, Event, FlowId, Input, Moment, Output, TokenSource, UserAgent,
+    AccountId, CommandError, Config, Event, FlowId, Input, Moment, Output, Redirection,
+    TokenSource, UserAgent,
 };
 
 use super::clock::Clock;
@@ -96,7 +97,10 @@ impl Engine {
     pub(crate) fn new(shown: Shown, on_ready: impl Fn() + 'static) -> Self {
         let via_host = format!("{}.invalid", Entropy.token());
         let product = concat!("Sidetone/", env!("CARGO_PKG_VERSION"));
-        let config = Config::new(product, &via_host);
+        let config = Config {
+            redirection: Redirection::Follow { most: 5 },
+            ..Config::new(product, &via_host)
+        };
         // It lives as long as the page, so nothing has to count or to free it.
         let core: &'static RefCell<Core> = Box::leak(Box::new(RefCell::new(Core {
             engine: None,

@@ -24,6 +24,8 @@ impl Core {
             // What was agreed before goes on; the browser needs no word of that.
             // The agent refuses transfers for us, and we ask for none yet.
             SessionEvent::OfferWithdrawn | SessionEvent::Transfer(_) => {}
+            // The agent follows by itself; the card still names who was dialled.
+            SessionEvent::Redirected { .. } => {}
             SessionEvent::Progress { status, body, .. } => {
                 let early_media = self.take_remote(key, body, true);
                 if early_media || status == Status::RINGING {

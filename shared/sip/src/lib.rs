@@ -33,7 +33,7 @@ mod transaction;
 mod user_agent;
 
 pub use endpoint::binding::Binding;
-pub use endpoint::{config::*, event::*, facts::CallFacts};
+pub use endpoint::{config::*, event::*, facts::*};
 pub use message::{Address, Headers, Message, Method, Request, Response, Status, Uri};
 pub use moment::Moment;
 pub use publication::{

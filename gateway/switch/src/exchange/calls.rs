@@ -51,6 +51,8 @@ impl Exchange {
             }
             SessionEvent::OfferWithdrawn => LegEvent::OfferWithdrawn,
             SessionEvent::Incoming { .. } | SessionEvent::Confirmed => return,
+            // A phone that redirects has refused; the agent follows nobody.
+            SessionEvent::Redirected { .. } => return,
             // It asks for no transfer, and the agent refuses those that phones ask for.
             SessionEvent::Transfer(_) => return,
         };

@@ -36,6 +36,8 @@ pub struct Config {
     /// Whether an INVITE may take the place of another call ([`super::CallFacts::replaces`],
     /// RFC 3891); else Replaces means nothing, and is refused where it is required.
     pub takes_replacements: bool,
+    /// What becomes of a call that is redirected by 300, 301 or 302.
+    pub redirection: Redirection,
     /// How large a message may be.
     pub limits: Limits,
     /// Which provisional responses are sent reliably to a caller that supports it.
@@ -61,6 +63,23 @@ pub enum ReliableProvisionals {
     Always,
 }
 
+/// What becomes of a call of ours that is redirected (RFC 3261 §8.1.3.4). It goes nowhere twice,
+/// the better targets by `q` come first, and those that can't be called are left out; so are those
+/// without TLS if the first was a `sips:` URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirection {
+    /// It ends, and [`super::Ended::response`] names the targets.
+    End,
+    /// The application chooses ([`super::SessionEvent::Redirected`]), and again when what it chose
+    /// does not answer and there are others.
+    Ask,
+    /// The targets are called one after the other until one answers.
+    Follow {
+        /// So many at most.
+        most: u8,
+    },
+}
+
 impl Config {
     /// The timers of RFC 3261, a keep-alive every 25 s with 10 s of patience, and no request
     /// outside of sessions for the application.
@@ -77,6 +96,7 @@ impl Config {
             unsolicited: Vec::new(),
             takes_transfers: false,
             takes_replacements: false,
+            redirection: Redirection::End,
             limits: Limits::default(),
             reliable_provisionals: ReliableProvisionals::IfRequired,
             session_interval: Some(Duration::from_secs(1800)),
@@ -132,8 +152,9 @@ pub enum Origin {
     /// An account: its flow, its address, its credentials when challenged.
     Account(AccountId),
     /// An account that doesn't say who it is: From is anonymous, Contact the temporary GRUU if the
-    /// registrar gave one (RFC 5627 §4.4.1). The account still answers challenges; what else would
-    /// tell is for the headers to leave out, and for Privacy to ask of others (RFC 3323).
+    /// registrar gave one (RFC 5627 §4.4.1). Only the network is told, by P-Preferred-Identity, and
+    /// asked by Privacy not to pass it on (RFC 3325 §5). The account still answers challenges; what
+    /// else would tell is for the headers to leave out.
     Anonymous(AccountId),
     /// These, and no answer to a challenge.
     Explicit {

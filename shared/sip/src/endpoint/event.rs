@@ -179,6 +179,15 @@ pub enum SessionEvent {
         /// The body, if any.
         body: Option<Body>,
     },
+    /// Our INVITE was answered with 300, 301 or 302, and the application chooses where to call
+    /// instead ([`crate::Redirection::Ask`]): [`crate::UserAgent::follow_redirect`] or
+    /// [`crate::UserAgent::end`].
+    Redirected {
+        /// Which; of an attempt that failed, why.
+        status: Status,
+        /// Where the call has not been yet, the best first.
+        targets: Vec<Address>,
+    },
     /// Our INVITE was answered; the ACK is sent. If the INVITE had no offer and `body` has one,
     /// the ACK waits for [`crate::UserAgent::answer_offer`].
     Accepted {

@@ -3,7 +3,7 @@
 use super::binding::Binding;
 use super::config::CredentialSource;
 use crate::auth::{self, Challenge, Credentials, Question};
-use crate::message::{HeaderName, addresses};
+use crate::message::{HeaderName, PPreferredIdentity, Privacy, RawHeader, addresses};
 use crate::push;
 use crate::transaction::FlowId;
 use crate::{Address, Headers, Method, Request, Response, Status, Text, TokenSource, Uri};
@@ -137,13 +137,27 @@ impl Identity {
         self.contact.uri = binding.contact(contact);
     }
 
-    /// What peers are told who shall not know the account.
-    pub(crate) fn anonymous_contact(&self) -> &Uri {
-        let gruu = self
-            .binding
-            .as_ref()
-            .and_then(|b| b.temporary_gruu.as_ref());
-        gruu.unwrap_or(&self.contact.uri)
+    /// What peers are told who shall not know the account: never the public GRUU.
+    pub(crate) fn anonymous_contact(&self) -> Uri {
+        let binding = Binding {
+            public_gruu: None,
+            ..self.binding.clone().unwrap_or_default()
+        };
+        let gruu = binding.temporary_gruu.clone();
+        gruu.unwrap_or_else(|| binding.contact(&self.registered))
+    }
+
+    /// Headers that tell the network alone who it is (RFC 3325 §5).
+    pub(crate) fn privacy(&self) -> Vec<RawHeader> {
+        let preferred = PPreferredIdentity(vec![self.address_of_record.clone()]);
+        let header = |name, value: String| RawHeader {
+            name,
+            value: value.into(),
+        };
+        vec![
+            header(HeaderName::Privacy, Privacy::id().to_string()),
+            header(HeaderName::PPreferredIdentity, preferred.to_string()),
+        ]
     }
 
     /// Whether a request for `target` is for this account's registered contact or a GRUU of it.
@@ -151,7 +165,7 @@ impl Identity {
         let mut bare = self.registered.clone();
         push::hide(&mut bare);
         let own = [&self.registered, &self.contact.uri, &bare];
-        own.contains(&target) || self.anonymous_contact() == target
+        own.contains(&target) || self.anonymous_contact() == *target
     }
 
     /// Learns from a 2xx to `request` who the registrar is, and takes the nonces it has for the next

@@ -21,7 +21,8 @@ use identity::{Identity, Verdict};
 
 use crate::dialog::DialogId;
 use crate::message::{
-    AllowEvents, Contacts, HeaderName, Headers, Host, MinSe, SessionExpires, SipUri, Supported,
+    AllowEvents, Contacts, HeaderName, Headers, Host, MinSe, RawHeader, SessionExpires, SipUri,
+    Supported,
 };
 use crate::publication::PublicationId;
 use crate::schedule::Schedule;
@@ -172,6 +173,8 @@ pub(crate) struct Speaker {
     pub(crate) account: Option<AccountId>,
     pub(crate) from: Address,
     pub(crate) contact: Address,
+    /// Headers that hide who it is.
+    pub(crate) privacy: Vec<RawHeader>,
 }
 
 pub(crate) struct Endpoint {
@@ -246,6 +249,7 @@ impl Endpoint {
                     account: Some(account),
                     from: identity.address_of_record.clone(),
                     contact: Address::new(identity.contact.uri.clone()),
+                    privacy: Vec::new(),
                 })
             }
             Origin::Anonymous(account) => {
@@ -254,7 +258,8 @@ impl Endpoint {
                     flow: identity.flow,
                     account: Some(account),
                     from: anonymous(),
-                    contact: Address::new(identity.anonymous_contact().clone()),
+                    contact: Address::new(identity.anonymous_contact()),
+                    privacy: identity.privacy(),
                 })
             }
             Origin::Explicit {
@@ -266,6 +271,7 @@ impl Endpoint {
                 account: None,
                 from,
                 contact,
+                privacy: Vec::new(),
             }),
         }
     }
@@ -286,7 +292,7 @@ impl Endpoint {
         let contact = headers.contact.first();
         let speaks = |identity: &Identity| {
             identity.address_of_record.uri == headers.from.uri
-                || contact.is_some_and(|contact| contact.uri == *identity.anonymous_contact())
+                || contact.is_some_and(|contact| contact.uri == identity.anonymous_contact())
         };
         let mut accounts = self.identities.values();
         let account = accounts.find(|identity| identity.flow == flow && speaks(identity));

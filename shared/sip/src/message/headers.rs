@@ -128,6 +128,7 @@ header_names! {
     AlertInfo = "Alert-Info";
     Allow = "Allow";
     AllowEvents = "Allow-Events";
+    AnswerMode = "Answer-Mode";
     AuthenticationInfo = "Authentication-Info";
     Authorization = "Authorization";
     CallId = "Call-ID";
@@ -150,7 +151,9 @@ header_names! {
     MinSe = "Min-SE";
     PAssertedIdentity = "P-Asserted-Identity";
     Path = "Path";
+    PPreferredIdentity = "P-Preferred-Identity";
     Privacy = "Privacy";
+    PrivAnswerMode = "Priv-Answer-Mode";
     ProxyAuthenticate = "Proxy-Authenticate";
     ProxyAuthenticationInfo = "Proxy-Authentication-Info";
     ProxyAuthorization = "Proxy-Authorization";

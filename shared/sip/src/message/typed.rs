@@ -1,10 +1,14 @@
 //! Headers that are read on demand.
 
+mod answering;
 mod events;
+mod identity;
 mod registration;
 mod transfer;
 
+pub use answering::*;
 pub use events::*;
+pub use identity::*;
 pub use registration::*;
 pub use transfer::*;
 

@@ -3,6 +3,7 @@
 use super::confirmed::Confirmed;
 use super::early::Early;
 use super::offers::Offers;
+use super::redirects::Redirects;
 use super::reliable::Reliable;
 use super::timer::SessionTimer;
 use super::{Over, Phase, Session};
@@ -12,19 +13,20 @@ use crate::endpoint::event::{Ended, EndedBy, SessionEvent, SessionId};
 use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Speaker, Task, body, contact};
 use crate::message::{CSeq, Headers, RawHeader, SessionExpires};
 use crate::transaction::{ClientId, NoResponse};
-use crate::{Method, Request, Response};
+use crate::{Method, Request, Response, Status};
 
 /// Our INVITE is on its way.
 #[derive(Debug)]
 pub(super) struct Calling {
     pub(super) client: ClientId,
     /// A provisional response came: now it can be cancelled (RFC 3261 §9.1).
-    is_provisional: bool,
+    pub(super) is_provisional: bool,
     /// A CANCEL was sent.
     is_cancelled: bool,
     /// The INVITE had an offer.
     pub(super) has_offer: bool,
     pub(super) early: Vec<Early>,
+    pub(super) redirects: Redirects,
 }
 
 impl Calling {
@@ -49,6 +51,7 @@ impl Session {
         let call_id = endpoint.call_id();
         let mut headers = Headers::new(speaker.from.with_tag(&tag), invite.to, call_id, cseq);
         contact(&mut headers, &speaker.contact);
+        headers.others.extend(speaker.privacy);
         endpoint.list_abilities(&mut headers);
         if let Some(interval) = endpoint.config.session_interval {
             let refresher = None;
@@ -81,6 +84,7 @@ impl Session {
             is_cancelled: false,
             has_offer,
             early: Vec::new(),
+            redirects: Redirects::default(),
         };
         Self {
             id,
@@ -116,8 +120,7 @@ impl Session {
         } else if response.status.is_success() {
             self.on_answer(endpoint, client, response);
         } else if let Phase::Calling(_) = self.phase {
-            self.over(endpoint, Over::default());
-            self.tell_ended(endpoint, Ended::refused(EndedBy::Refused, response));
+            self.on_refused(endpoint, client, response);
         } else {
             self.stop_alarm(endpoint, SessionAlarm::CancelDeadline);
         }
@@ -198,9 +201,16 @@ impl Session {
     }
 
     pub(super) fn on_invite_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
-        if let Phase::Calling(_) = self.phase {
+        if let Phase::Calling(calling) = &self.phase {
+            let client = calling.client;
             let by = match why {
-                NoResponse::TimedOut => EndedBy::TimedOut,
+                NoResponse::TimedOut => {
+                    // RFC 3261 §8.1.3.1: as if it were a 408.
+                    if self.go_elsewhere(endpoint, client, Status::REQUEST_TIMEOUT) {
+                        return;
+                    }
+                    EndedBy::TimedOut
+                }
                 NoResponse::FlowDown => EndedBy::FlowDown,
             };
             // If the flow comes back in time, the callee need not go on ringing.

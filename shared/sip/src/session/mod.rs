@@ -5,12 +5,15 @@ mod calling;
 mod confirmed;
 mod early;
 mod offers;
+mod redirects;
 mod referee;
 mod referral;
 mod reliable;
 mod replacing;
 mod ringing;
 mod timer;
+
+use std::time::Duration;
 
 use answer::Unacknowledged;
 use calling::Calling;
@@ -256,6 +259,8 @@ impl Session {
             Purpose::Invite => {
                 if let Phase::Calling(calling) = &mut self.phase {
                     calling.client = client;
+                    // RFC 3261 §9.1: what came before says nothing of this one.
+                    calling.is_provisional = false;
                 }
             }
             Purpose::Reinvite | Purpose::Update => self.offers.resent(client),
@@ -507,18 +512,19 @@ impl Session {
         self.tell(endpoint, SessionEvent::Ended(ended));
     }
 
-    fn start_alarm(
-        &self,
-        endpoint: &mut Endpoint,
-        alarm: SessionAlarm,
-        after: std::time::Duration,
-    ) {
+    fn start_alarm(&self, endpoint: &mut Endpoint, alarm: SessionAlarm, after: Duration) {
         endpoint.start_alarm(Alarm::Session(self.id, alarm), after);
     }
 
     fn stop_alarm(&self, endpoint: &mut Endpoint, alarm: SessionAlarm) {
         endpoint.alarms.stop(Alarm::Session(self.id, alarm));
     }
+}
+
+/// How long a peer asks to wait (RFC 3261 §20.33).
+fn retry_after(response: &Response) -> Option<Duration> {
+    let asked = response.headers.typed::<RetryAfter>().ok().flatten();
+    asked.map(|asked| asked.0)
 }
 
 impl Ended {
@@ -547,12 +553,7 @@ impl Ended {
             status: Some(response.status),
             phrase: Some(response.reason.detached()),
             reasons: response.headers.reasons(),
-            retry_after: response
-                .headers
-                .typed::<RetryAfter>()
-                .ok()
-                .flatten()
-                .map(|a| a.0),
+            retry_after: retry_after(&response),
             response: Some(Box::new(response)),
             ..Self::by(by)
         }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::early::{Early, HeldPrack};
 use super::reliable::Exchange;
-use super::{Command, Phase, Session};
+use super::{Command, Phase, Session, retry_after};
 use crate::endpoint::config::Body;
 use crate::endpoint::event::SessionEvent;
 use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Task, body, contact};
-use crate::message::RetryAfter;
 use crate::transaction::{ClientId, ServerId};
 use crate::{CommandError, Method, Request, Response, Status, Text};
 
@@ -386,13 +385,16 @@ impl Session {
                 self.offers.local = LocalOffer::Postponed(pending.draft);
                 self.start_alarm(endpoint, SessionAlarm::OfferRetry, wait);
             }
-            _ => self.on_draft_refused(endpoint, &pending.draft, status),
+            _ if pending.draft.is_refresh => {
+                self.refresh_later(endpoint, retry_after(&response));
+            }
+            _ => self.tell_offer_refused(endpoint, status),
         }
     }
 
     fn on_draft_refused(&mut self, endpoint: &mut Endpoint, draft: &Draft, status: Status) {
         if draft.is_refresh {
-            self.refresh_later(endpoint);
+            self.refresh_later(endpoint, None);
         } else {
             self.tell_offer_refused(endpoint, status);
         }
@@ -402,12 +404,14 @@ impl Session {
     fn offer_wait(&self, endpoint: &mut Endpoint, response: &Response) -> Option<Duration> {
         match response.status {
             Status::REQUEST_PENDING => Some(self.glare_wait(endpoint)),
-            // RFC 3261 §14.2: it is still busy with another offer.
-            Status::SERVER_INTERNAL_ERROR => {
-                let retry = response.headers.typed::<RetryAfter>().ok().flatten();
-                retry
-                    .map(|retry| retry.0)
-                    .filter(|wait| *wait <= LONGEST_WAIT)
+            // RFC 3261 §14.2: it is still busy with another offer, or with too much (§21.5.4); what
+            // its user refuses is not offered again.
+            Status::SERVER_INTERNAL_ERROR
+            | Status::SERVICE_UNAVAILABLE
+            | Status::TEMPORARILY_UNAVAILABLE
+            | Status::REQUEST_ENTITY_TOO_LARGE => {
+                let retry = retry_after(response);
+                retry.filter(|wait| *wait <= LONGEST_WAIT)
             }
             _ => None,
         }

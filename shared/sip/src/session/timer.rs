@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Phase, Session};
+use super::{Phase, Session, retry_after};
 use crate::endpoint::event::{Ended, EndedBy};
 use crate::endpoint::{Endpoint, Purpose, SessionAlarm, contact};
 use crate::message::{
@@ -157,7 +157,7 @@ impl Session {
         }
         if !self.peer_updates {
             if !self.refresh_by_reinvite(endpoint) {
-                self.refresh_later(endpoint);
+                self.refresh_later(endpoint, None);
             }
             return;
         }
@@ -191,13 +191,13 @@ impl Session {
                 self.peer_updates = false;
                 self.refresh(endpoint);
             }
-            _ => self.refresh_later(endpoint),
+            _ => self.refresh_later(endpoint, retry_after(&response)),
         }
     }
 
-    /// Until the session expires it is tried again.
-    pub(super) fn refresh_later(&mut self, endpoint: &mut Endpoint) {
-        let after = Duration::from_secs(5);
+    /// Until the session expires it is tried again, as early as the peer wants it.
+    pub(super) fn refresh_later(&mut self, endpoint: &mut Endpoint, wish: Option<Duration>) {
+        let after = wish.unwrap_or_default().max(Duration::from_secs(5));
         self.start_alarm(endpoint, SessionAlarm::Refresh, after);
     }
 

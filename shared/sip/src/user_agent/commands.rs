@@ -11,7 +11,7 @@ use crate::push::Push;
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::transaction::FlowId;
-use crate::{Moment, Status};
+use crate::{Moment, Status, Uri};
 
 type Command = Result<(), CommandError>;
 
@@ -185,6 +185,17 @@ impl UserAgent {
     pub fn end(&mut self, now: Moment, session: SessionId, reason: Option<Reason>) -> Command {
         self.command(now, session, |session, endpoint| {
             session.end(endpoint, reason)
+        })
+    }
+
+    /// Calls one of the targets of [`SessionEvent::Redirected`] instead, in the same session.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless it was told and this is one of them,
+    /// [`CommandError::NoFlow`].
+    pub fn follow_redirect(&mut self, now: Moment, session: SessionId, target: &Uri) -> Command {
+        self.command(now, session, |session, endpoint| {
+            session.follow_redirect(endpoint, target)
         })
     }
 

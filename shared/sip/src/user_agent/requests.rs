@@ -143,6 +143,7 @@ impl UserAgent {
             account,
             from,
             contact: own,
+            privacy,
         } = speaker;
         if !self.endpoint.transactions.is_up(flow) {
             return Err(CommandError::NoFlow);
@@ -156,7 +157,8 @@ impl UserAgent {
         };
         let mut headers = Headers::new(from, to, self.endpoint.call_id(), cseq);
         contact(&mut headers, &own);
-        headers.others = outgoing.headers;
+        headers.others = privacy;
+        headers.others.extend(outgoing.headers);
         let mut request = Request::new(outgoing.method, outgoing.target, headers);
         if let Some(content) = outgoing.body {
             body::write(&mut request.headers, &mut request.body, content);

@@ -27,13 +27,14 @@ impl UserAgent {
     pub fn subscribe(
         &mut self,
         now: Moment,
-        wish: Subscribe,
+        mut wish: Subscribe,
     ) -> Result<SubscriptionId, CommandError> {
         self.enter(now)?;
         if wish.packages.is_empty() {
             return Err(CommandError::WrongState);
         }
         let speaker = self.endpoint.speaker(wish.origin.clone())?;
+        wish.headers.extend(speaker.privacy.iter().cloned());
         let id = SubscriptionId(self.next_id());
         self.subscribers
             .insert(id, Subscriber::new(id, speaker, wish));

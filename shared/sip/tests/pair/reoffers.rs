@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sidetone_sip::message::HeaderName;
 use sidetone_sip::{
     Body, CommandError, EndedBy, Event, Message, Method, SessionEvent, SessionId, Status,
 };
@@ -26,6 +27,41 @@ fn offered(text: &str) -> SessionEvent {
 fn answered(text: &str) -> SessionEvent {
     let body = Some(Body::sdp(text));
     SessionEvent::OfferAnswered { body }
+}
+
+/// Answers A's re-INVITE with this, which asks to come again in so many seconds.
+fn busy_for(pair: &mut Pair, status: u16, seconds: &str) {
+    let request = pair.last_request(&Method::Invite).clone();
+    let mut response = pair.response(&request, status, "b");
+    response.headers.push_raw(HeaderName::RetryAfter, seconds);
+    pair.deliver(A, &Message::Response(response));
+}
+
+#[test]
+fn an_offer_comes_again_when_the_peer_wants_it_later() {
+    let mut pair = Pair::scripted();
+    let (caller, _) = scripted_call(&mut pair);
+    pair.command(A, |a, now| a.offer(now, caller, Body::sdp("hold")));
+    busy_for(&mut pair, 503, "7 (busy)");
+    pair.run(MS(6999));
+    pair.sent(&["A INVITE", "A ACK"]);
+    pair.run(MS(1));
+    pair.sent(&["A INVITE"]);
+    assert_eq!(pair.last_request(&Method::Invite).body, b"hold");
+    pair.no_events();
+    // That is too long for somebody who waits for an answer.
+    busy_for(&mut pair, 503, "33");
+    assert_eq!(
+        pair.session_event(A, caller),
+        refused(Status::SERVICE_UNAVAILABLE)
+    );
+    // What the other user refuses is not offered again.
+    pair.command(A, |a, now| a.offer(now, caller, Body::sdp("video")));
+    busy_for(&mut pair, 486, "1");
+    assert_eq!(pair.session_event(A, caller), refused(Status::BUSY_HERE));
+    pair.run(MS(10_000));
+    pair.sent(&["A ACK", "A INVITE", "A ACK"]);
+    scripted_end(pair, caller);
 }
 
 #[test]

@@ -164,6 +164,14 @@ fn a_refused_refresh_is_tried_again_and_otherwise() {
     pair.answer(&Method::Update, 500, "b");
     pair.run(S(5));
     pair.sent(&["A UPDATE", "A UPDATE"]);
+    let request = pair.last_request(&Method::Update).clone();
+    let mut busy = pair.response(&request, 503, "b");
+    busy.headers.push_raw(HeaderName::RetryAfter, "40");
+    pair.deliver(A, &Message::Response(busy));
+    pair.run(S(39));
+    pair.sent(&[]);
+    pair.run(S(1));
+    pair.sent(&["A UPDATE"]);
     pair.answer(&Method::Update, 405, "b");
     pair.sent(&["A INVITE"]);
     assert_eq!(pair.last_request(&Method::Invite).body, b"offer");

@@ -492,6 +492,7 @@ fn in_short(event: &SessionEvent) -> String {
         SessionEvent::OfferRefused { status } => format!("offer refused {}", status.code()),
         SessionEvent::Info { body } => with("info", body),
         SessionEvent::Transfer(_) => "transfer".into(),
+        SessionEvent::Redirected { .. } => "redirected".into(),
         SessionEvent::Ended(Ended {
             by,
             status,

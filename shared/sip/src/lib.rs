@@ -29,7 +29,7 @@ mod subscription;
 mod table;
 mod text;
 mod token;
-mod transaction;
+pub mod transaction;
 mod user_agent;
 
 pub use endpoint::binding::Binding;

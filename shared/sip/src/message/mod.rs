@@ -70,6 +70,18 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl From<Request> for Message {
+    fn from(request: Request) -> Self {
+        Self::Request(request)
+    }
+}
+
+impl From<Response> for Message {
+    fn from(response: Response) -> Self {
+        Self::Response(response)
+    }
+}
+
 impl Message {
     /// The headers of either kind.
     #[must_use]

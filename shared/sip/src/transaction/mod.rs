@@ -1,5 +1,8 @@
 //! Transactions (RFC 3261 §17 as updated by RFC 6026): the four machines, and the layer that
 //! matches messages to them, keeps their timers and repeats their bytes.
+//!
+//! A user agent is driven by [`crate::UserAgent`]; the layer alone is for a server between two
+//! agents, which forwards.
 
 mod client_invite;
 mod client_request;
@@ -11,7 +14,7 @@ mod timers;
 
 pub use timers::Timers;
 
-pub(crate) use layer::{Happening, Persistence, Transactions};
+pub use layer::{Happening, Persistence, Transactions};
 
 use std::time::Duration;
 
@@ -32,11 +35,11 @@ pub enum NoResponse {
 
 /// Names a client transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ClientId(u64);
+pub struct ClientId(u64);
 
 /// Names a server transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ServerId(pub(crate) u64);
+pub struct ServerId(pub(crate) u64);
 
 /// What a machine wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -295,7 +295,7 @@ impl UserAgent {
                 } => {
                     self.on_response(client, task.owner, task.answered, response);
                 }
-                Happening::Unanswered { task, why } => self.on_unanswered(task.owner, why),
+                Happening::Unanswered { task, why, .. } => self.on_unanswered(task.owner, why),
                 Happening::Gone { client, task } => {
                     if !self.keep_held(client) {
                         self.on_gone(task.owner, client);

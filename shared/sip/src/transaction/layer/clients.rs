@@ -30,7 +30,7 @@ pub(super) struct Client<T> {
 
 impl<T: Copy> Transactions<T> {
     /// Starts a client transaction. `branch` is the random part of the branch.
-    pub(crate) fn request(
+    pub fn request(
         &mut self,
         now: Moment,
         flow: FlowId,
@@ -44,9 +44,23 @@ impl<T: Copy> Transactions<T> {
         self.start_client(now, flow, request, &branch, persistence, task)
     }
 
+    /// Starts a client transaction for a request that has its one Via already, as a proxy's has;
+    /// `None` if that names no branch.
+    pub fn forward(
+        &mut self,
+        now: Moment,
+        flow: FlowId,
+        request: Request,
+        persistence: Persistence,
+        task: T,
+    ) -> Option<ClientId> {
+        let branch = request.headers.via.first()?.branch()?.to_owned();
+        Some(self.start_client(now, flow, request, &branch, persistence, task))
+    }
+
     /// Sends a CANCEL for an INVITE (RFC 3261 §9.1), also for one that failed with its flow;
     /// `None` if it has a final response.
-    pub(crate) fn cancel(
+    pub fn cancel(
         &mut self,
         now: Moment,
         invite: ClientId,
@@ -102,12 +116,13 @@ impl<T: Copy> Transactions<T> {
     }
 
     /// The request of a transaction that is not gone yet.
-    pub(crate) fn request_of(&self, client: ClientId) -> Option<&Request> {
+    #[must_use]
+    pub fn request_of(&self, client: ClientId) -> Option<&Request> {
         self.clients.get(&client).map(|c| &c.request)
     }
 
     /// Ends a client transaction without waiting for its answer.
-    pub(crate) fn abandon(&mut self, id: ClientId) {
+    pub fn abandon(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
@@ -206,8 +221,11 @@ impl<T: Copy> Transactions<T> {
                 (Action::Stop(timer), _) => self.schedule.stop((Id::Client(id), timer)),
                 (Action::TimeOut, _) => {
                     let why = NoResponse::TimedOut;
-                    self.happenings
-                        .push_back(Happening::Unanswered { task, why });
+                    self.happenings.push_back(Happening::Unanswered {
+                        client: id,
+                        task,
+                        why,
+                    });
                 }
                 (Action::Acknowledge | Action::Deliver | Action::SendTrying, _) => {}
             }
@@ -218,15 +236,19 @@ impl<T: Copy> Transactions<T> {
     }
 
     pub(super) fn on_response(&mut self, now: Moment, response: Response) {
-        // RFC 3261 §8.1.3.3, §18.1.2: a response that is not for us alone is dropped.
-        let ours = matches!(&response.headers.via[..], [via] if via.host == self.via_host);
-        let key = ClientKey::of(&response).filter(|_| ours);
+        let key = ClientKey::of(&response);
         let Some(&id) = key.and_then(|key| self.client_keys.get(&key)) else {
             return;
         };
         let Some(client) = self.clients.get_mut(&id).filter(|c| !c.gone) else {
             return;
         };
+        // RFC 3261 §8.1.3.3, §18.1.2: a response that is not for us alone is dropped.
+        let sent = client.request.headers.via.first();
+        let sent_by = sent.map(|via| &via.host);
+        if !matches!(&response.headers.via[..], [via] if Some(&via.host) == sent_by) {
+            return;
+        }
         let actions = match &mut client.machine {
             ClientMachine::Invite(machine) => machine.on_response(response.status),
             ClientMachine::Request(machine) => machine.on_response(response.status),

@@ -18,36 +18,60 @@ use crate::{Message, Method, Moment, Request, Response};
 
 /// What the layer tells its user. `T` is what the user noted down with a transaction.
 #[derive(Debug)]
-pub(crate) enum Happening<T> {
+pub enum Happening<T> {
     /// A response to our request. The transaction can still be asked for the request.
     Response {
+        /// Whose.
         client: ClientId,
+        /// What was noted down.
         task: T,
+        /// The response.
         response: Response,
     },
     /// There will be no final response.
-    Unanswered { task: T, why: NoResponse },
+    Unanswered {
+        /// Whose.
+        client: ClientId,
+        /// What was noted down.
+        task: T,
+        /// Why.
+        why: NoResponse,
+    },
     /// A client transaction is over; nothing more comes for it.
-    Gone { client: ClientId, task: T },
+    Gone {
+        /// Which.
+        client: ClientId,
+        /// What was noted down.
+        task: T,
+    },
     /// A new request, neither ACK nor CANCEL.
     Request {
+        /// Names it when it is answered.
         server: ServerId,
+        /// Where it came from.
         flow: FlowId,
+        /// The request.
         request: Request,
     },
     /// An ACK to a 2xx, or to nothing.
-    Ack { request: Request },
+    Ack {
+        /// The ACK.
+        request: Request,
+    },
     /// A CANCEL, and the INVITE transaction it aims at, if there is one.
     Cancel {
+        /// Names it when it is answered.
         server: ServerId,
+        /// The CANCEL.
         request: Request,
+        /// Its aim.
         invite: Option<ServerId>,
     },
 }
 
 /// What becomes of a request when its flow is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Persistence {
+pub enum Persistence {
     /// It fails at once.
     Fails,
     /// It waits for the flow until its transaction times out.
@@ -62,7 +86,7 @@ enum Id {
 
 /// The transaction layer.
 #[derive(Debug)]
-pub(crate) struct Transactions<T> {
+pub struct Transactions<T> {
     timers: Timers,
     via_host: Host,
     flows: Table<FlowId, Transport>,
@@ -78,7 +102,9 @@ pub(crate) struct Transactions<T> {
 }
 
 impl<T: Copy> Transactions<T> {
-    pub(crate) fn new(timers: Timers, via_host: Host) -> Self {
+    /// A layer whose own requests have `via_host` in their Via.
+    #[must_use]
+    pub fn new(timers: Timers, via_host: Host) -> Self {
         Self {
             timers,
             via_host,
@@ -97,18 +123,20 @@ impl<T: Copy> Transactions<T> {
 
     // Flows
 
-    pub(crate) fn is_up(&self, flow: FlowId) -> bool {
+    /// Whether the flow is up.
+    #[must_use]
+    pub fn is_up(&self, flow: FlowId) -> bool {
         self.flows.contains_key(&flow)
     }
 
     /// Sends what waited for the flow.
-    pub(crate) fn handle_transport_up(&mut self, flow: FlowId, transport: Transport) {
+    pub fn handle_transport_up(&mut self, flow: FlowId, transport: Transport) {
         self.flows.insert(flow, transport);
         self.resume(flow);
     }
 
     /// Fails the requests that do not wait.
-    pub(crate) fn handle_transport_down(&mut self, flow: FlowId) {
+    pub fn handle_transport_down(&mut self, flow: FlowId) {
         self.flows.remove(&flow);
         let failing: Vec<(ClientId, T)> = self
             .clients
@@ -119,6 +147,7 @@ impl<T: Copy> Transactions<T> {
             .collect();
         for (id, task) in failing {
             self.happenings.push_back(Happening::Unanswered {
+                client: id,
                 task,
                 why: NoResponse::FlowDown,
             });
@@ -164,7 +193,8 @@ impl<T: Copy> Transactions<T> {
 
     // Inputs
 
-    pub(crate) fn handle_message(&mut self, now: Moment, flow: FlowId, message: Message) {
+    /// Takes a message in; see [`Self::poll_happening`] for what it means.
+    pub fn handle_message(&mut self, now: Moment, flow: FlowId, message: Message) {
         match message {
             Message::Response(response) => self.on_response(now, response),
             Message::Request(request) if request.method == Method::Ack => self.on_ack(now, request),
@@ -172,7 +202,8 @@ impl<T: Copy> Transactions<T> {
         }
     }
 
-    pub(crate) fn handle_timers(&mut self, now: Moment) {
+    /// Fires the timers that are due.
+    pub fn handle_timers(&mut self, now: Moment) {
         while let Some((id, timer)) = self.schedule.pop_due(now) {
             match id {
                 Id::Client(id) => self.on_client_timer(now, id, timer),
@@ -183,11 +214,14 @@ impl<T: Copy> Transactions<T> {
 
     // Outputs
 
-    pub(crate) fn next_timer(&self) -> Option<Moment> {
+    /// When the next timer is due.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Moment> {
         self.schedule.next()
     }
 
-    pub(crate) fn poll_happening(&mut self) -> Option<Happening<T>> {
+    /// The next thing to tell the user.
+    pub fn poll_happening(&mut self) -> Option<Happening<T>> {
         let happening = self.happenings.pop_front()?;
         if let Happening::Gone { client, .. } = &happening
             && let Some(client) = self.clients.remove(client)
@@ -197,18 +231,21 @@ impl<T: Copy> Transactions<T> {
         Some(happening)
     }
 
-    pub(crate) fn poll_transmit(&mut self) -> Option<(FlowId, Vec<u8>)> {
+    /// The next bytes to send.
+    pub fn poll_transmit(&mut self) -> Option<(FlowId, Vec<u8>)> {
         self.outbox.pop_front()
     }
 
     /// Sends bytes that belong to no transaction.
-    pub(crate) fn transmit(&mut self, flow: FlowId, bytes: Vec<u8>) {
+    pub fn transmit(&mut self, flow: FlowId, bytes: Vec<u8>) {
         if self.is_up(flow) {
             self.outbox.push_back((flow, bytes));
         }
     }
 
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Whether nothing is kept and nothing will happen by itself.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
         self.clients.is_empty() && self.servers.is_empty() && self.schedule.is_empty()
     }
 

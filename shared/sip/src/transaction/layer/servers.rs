@@ -30,9 +30,16 @@ pub(super) struct Server<T> {
 
 impl<T: Copy> Transactions<T> {
     /// The request of a server transaction that still owes a final response.
-    pub(crate) fn pending_request(&self, server: ServerId) -> Option<&Request> {
+    #[must_use]
+    pub fn pending_request(&self, server: ServerId) -> Option<&Request> {
         let server = self.servers.get(&server)?;
         server.is_pending().then_some(&server.request)
+    }
+
+    /// The request of a server transaction, answered or not, while it is remembered.
+    #[must_use]
+    pub fn served_request(&self, server: ServerId) -> Option<&Request> {
+        self.servers.get(&server).map(|server| &server.request)
     }
 
     /// Notes something down with a server transaction, to be found by [`Self::task_of`].
@@ -57,7 +64,7 @@ impl<T: Copy> Transactions<T> {
     }
 
     /// Answers a request.
-    pub(crate) fn respond(&mut self, now: Moment, id: ServerId, response: &Response) {
+    pub fn respond(&mut self, now: Moment, id: ServerId, response: &Response) {
         let Some(server) = self.servers.get_mut(&id) else {
             return;
         };

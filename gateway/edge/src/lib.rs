@@ -14,6 +14,7 @@
 //!   doesn't is closed, and no other one notices.
 
 mod admission;
+mod bridge;
 mod edge;
 mod handshake;
 mod origin;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use sidetone_sip::FlowId;
 use tokio::sync::mpsc;
 
+pub use bridge::*;
 pub use edge::Edge;
 pub use origin::{Origin, OriginError};
 

@@ -1,0 +1,133 @@
+//! One upstream, as all phones see it.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::config::UpstreamConfig;
+use super::link::Hop;
+use super::locate::{self, Rank};
+use super::token::UpstreamId;
+
+/// How long a request waits for the first word of DNS.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Where an upstream is.
+#[derive(Clone, Debug)]
+pub(crate) enum Reach {
+    /// DNS has not said yet.
+    Unknown,
+    /// Here, by rank.
+    Hops(Arc<[Rank]>),
+    /// Nowhere.
+    Nowhere,
+}
+
+pub(crate) struct Pbx {
+    pub(crate) id: UpstreamId,
+    pub(crate) config: UpstreamConfig,
+    pub(crate) tls: Option<TlsConnector>,
+    pub(crate) reach: watch::Sender<Reach>,
+    /// Somebody had no answer: it is time to ask whether the upstream is alive.
+    pub(crate) suspicion: Notify,
+    /// Places that took no connection when one was wanted.
+    without_tcp: Mutex<HashSet<SocketAddr>>,
+}
+
+impl Pbx {
+    pub(crate) fn new(config: UpstreamConfig) -> io::Result<Self> {
+        let digest = Sha256::digest(config.name.as_bytes());
+        let id = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        // Without a protocol DNS may name TLS.
+        let hop = config.next_hop();
+        let may_encrypt = hop.secure || hop.protocol.is_none();
+        let tls = may_encrypt.then(|| connector(&config)).transpose()?;
+        Ok(Self {
+            id: UpstreamId(id),
+            config,
+            tls,
+            reach: watch::channel(Reach::Unknown).0,
+            suspicion: Notify::new(),
+            without_tcp: Mutex::default(),
+        })
+    }
+
+    /// Where to try, in order; none if it can't be reached now.
+    pub(crate) async fn hops(&self) -> Vec<Hop> {
+        let mut reach = self.reach.subscribe();
+        let known = reach.wait_for(|reach| !matches!(reach, Reach::Unknown));
+        match timeout(PATIENCE, known)
+            .await
+            .map(|known| known.ok().map(|r| r.clone()))
+        {
+            Ok(Some(Reach::Hops(ranks))) => locate::order(&ranks, |below| super::random() % below),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn note_without_tcp(&self, peer: SocketAddr) {
+        let mut without = self
+            .without_tcp
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        without.insert(peer);
+    }
+
+    pub(crate) fn is_without_tcp(&self, peer: SocketAddr) -> bool {
+        let without = self
+            .without_tcp
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        without.contains(&peer)
+    }
+
+    pub(crate) fn is_at(&self, address: IpAddr) -> bool {
+        match &*self.reach.borrow() {
+            Reach::Hops(ranks) => {
+                let mut hops = ranks.iter().flatten();
+                hops.any(|(_, hop)| hop.addr.ip() == address)
+            }
+            Reach::Unknown | Reach::Nowhere => false,
+        }
+    }
+}
+
+fn connector(config: &UpstreamConfig) -> io::Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    if let Some(file) = &config.tls_ca {
+        let unusable = |what: String| {
+            let words = format!("`tls_ca` is {}, which {what}", file.display());
+            io::Error::new(io::ErrorKind::InvalidData, words)
+        };
+        let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+        let certificates: Vec<CertificateDer<'_>> =
+            read.map_err(|error| unusable(format!("can't be read: {error}")))?;
+        if certificates.is_empty() {
+            return Err(unusable("has no certificate in it".to_owned()));
+        }
+        for certificate in certificates {
+            let added = roots.add(certificate);
+            added.map_err(|error| unusable(format!("has a bad certificate: {error}")))?;
+        }
+    } else {
+        // Those that can't be used are left out; without any, no certificate is trusted.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}

@@ -1,0 +1,96 @@
+//! What PBXs ask of the browser, and what it answers.
+
+use sidetone_sip::transaction::ServerId;
+use sidetone_sip::{FlowId, Request, Response, Status};
+
+use super::leg::{Incoming, Leg, Way};
+use super::{BROWSER, Phone};
+use crate::bridge::border;
+use crate::bridge::post;
+use crate::bridge::token::{ContactToken, RouteToken};
+
+impl Phone {
+    pub(super) fn on_pbx_request(&mut self, server: ServerId, flow: FlowId, request: Request) {
+        match self.for_browser(flow, request, 0) {
+            Err(status) => self.refuse(server, status),
+            // RFC 3261 §21.4.18. A call that is up may wait for the browser to come back.
+            Ok((request, _))
+                if !self.transactions.is_up(BROWSER) && request.headers.to.tag().is_none() =>
+            {
+                self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
+            }
+            Ok((request, token)) => {
+                let incoming = Incoming {
+                    upstream: token.upstream,
+                    phone: token.phone,
+                    flow,
+                };
+                self.pass_to_browser(server, request, incoming);
+            }
+        }
+    }
+
+    pub(super) fn on_pbx_ack(&mut self, request: Request) {
+        // The way back does not matter: nothing answers an ACK, and its dialog has its route.
+        if let Ok((request, _)) = self.for_browser(BROWSER, request, 1) {
+            self.transactions.transmit(BROWSER, request.to_bytes());
+        }
+    }
+
+    /// A PBX's request as the browser may see it.
+    fn for_browser(
+        &self,
+        flow: FlowId,
+        mut request: Request,
+        attempt: u8,
+    ) -> Result<(Request, ContactToken), Status> {
+        border::count_hop(&mut request)?;
+        let key = &self.shared.key;
+        let token = border::reveal_target(key, &mut request).ok_or(Status::NOT_FOUND)?;
+        let pbx = self.shared.pbx(token.upstream).ok_or(Status::NOT_FOUND)?;
+        let branch = key.branch(&post::request_parts(&request));
+        let branch = post::branch(self.id, branch, attempt);
+        request.headers.via = vec![border::browser_via(self.secure, &branch)];
+        // What is left of them named this hop.
+        request.headers.route.clear();
+        if border::begins_dialogs(&request.method)
+            && let Some(link) = self.link(flow)
+        {
+            let protocol = link.protocol;
+            let token = RouteToken {
+                upstream: pbx.id,
+                phone: token.phone,
+                protocol,
+                peer: link.peer,
+                anchored: false,
+                shift: 0,
+            };
+            let route = border::record_route(key, &token);
+            request.headers.record_route.insert(0, route);
+        }
+        Ok((request, token))
+    }
+
+    /// The browser's response, for the PBX.
+    pub(super) fn on_browser_response(&mut self, server: ServerId, mut response: Response) {
+        let Some(Leg {
+            way: Way::ToBrowser(incoming),
+            ..
+        }) = self.legs.get(&server)
+        else {
+            return;
+        };
+        let (upstream, phone, flow) = (incoming.upstream, incoming.phone, incoming.flow);
+        let Some(asked) = self.transactions.served_request(server) else {
+            return;
+        };
+        let key = &self.shared.key;
+        border::readdress(&mut response, asked);
+        border::hide_record_route(key, &mut response);
+        if let Some(link) = self.link(flow) {
+            let contacts = &mut response.headers.contact;
+            border::hide_contacts(key, contacts, upstream, phone, link);
+        }
+        self.respond(server, &response);
+    }
+}

@@ -1,0 +1,414 @@
+//! The task of one phone: a browser on one side, PBXs on the other.
+//!
+//! ```text
+//!            socket            gone             30 s
+//!   open ──▶ Seated ─────────────▶ Lingering ─────────▶ over
+//!              ▲  │  another socket    │
+//!              │  │  of the same phone │
+//!              └──┴────────────────────┘
+//! ```
+//!
+//! It is a proxy that keeps transactions on both sides (RFC 3261 §16, RFC 6026) and shows each side
+//! only itself. The socket may break and come back as another one: whoever registers as the same
+//! device of the same account, and is believed by the PBX, is given the task that served it before,
+//! and what was under way goes on.
+
+mod from_browser;
+mod from_pbx;
+mod leg;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetone_sip::message::{Host, Transport};
+use sidetone_sip::transaction::{Happening, ServerId, Transactions};
+use sidetone_sip::{FlowId, Message, Moment, Request, Response, Status, Text, Timers};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use self::from_browser::Destination;
+use self::leg::{Leg, Note};
+use super::binding::Binding;
+use super::link::Link;
+use super::phones::{Input, Origin};
+use super::seat::Seat;
+use super::shared::Shared;
+use super::token::PhoneId;
+
+/// The flow of the browser; links have higher numbers.
+const BROWSER: FlowId = FlowId(0);
+/// How long a phone without a socket is waited for.
+const LINGER: Duration = Duration::from_secs(30);
+/// How long requests wait for the registration that allows them.
+const REGISTER_PATIENCE: Duration = Duration::from_secs(5);
+/// Requests that may wait so.
+const MOST_WAITING: usize = 32;
+/// How long a cancelled INVITE may stay unanswered (RFC 3261 §9.1).
+const CANCEL_PATIENCE: Duration = Duration::from_secs(32);
+/// Inputs that may wait for a phone.
+const QUEUE: usize = 32;
+
+/// Something that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// Nobody came back.
+    Linger,
+    /// Requests have waited long enough for a registration.
+    Waiting,
+    /// The browser had better register anew.
+    Renew,
+    /// An INVITE was cancelled and is not answered.
+    GiveUp(ServerId),
+}
+
+pub(super) struct Phone {
+    shared: Arc<Shared>,
+    /// Its own name: that of a phone that has not registered, and of its branches.
+    id: PhoneId,
+    inbox: mpsc::Receiver<Input>,
+    task: mpsc::Sender<Input>,
+    seat: Option<Seat>,
+    /// Who has the socket now, if it was the socket of a phone that had a task already.
+    successor: Option<mpsc::Sender<Input>>,
+    /// Where the browser reads; it stays to say the last words when the seat was handed over.
+    outbound: mpsc::Sender<Vec<u8>>,
+    secure: bool,
+    claims: Vec<PhoneId>,
+    transactions: Transactions<Note>,
+    links: Vec<Link>,
+    legs: BTreeMap<ServerId, Leg>,
+    /// What waits for a registration, in order.
+    waiting: Vec<Request>,
+    due: BTreeSet<(Moment, Due)>,
+    origin: Instant,
+}
+
+impl Phone {
+    pub(super) fn start(shared: Arc<Shared>, seat: Seat) {
+        let (task, inbox) = mpsc::channel(QUEUE);
+        let id = PhoneId(super::random());
+        let host = Host::Name(Text::from_static("gateway.invalid"));
+        let phone = Self {
+            id,
+            inbox,
+            task,
+            outbound: seat.outbound.clone(),
+            secure: seat.info.secure,
+            seat: Some(seat),
+            successor: None,
+            claims: Vec::new(),
+            transactions: Transactions::new(Timers::default(), host),
+            links: Vec::new(),
+            legs: BTreeMap::new(),
+            waiting: Vec::new(),
+            due: BTreeSet::new(),
+            origin: Instant::now(),
+            shared,
+        };
+        let tasks = phone.shared.tasks.clone();
+        tasks.spawn(phone.run());
+    }
+
+    async fn run(mut self) {
+        self.claim(self.id);
+        self.raise();
+        let closing = self.shared.closing.clone();
+        while !self.is_over() {
+            let wake = self.wake();
+            tokio::select! {
+                () = closing.cancelled() => break,
+                frame = receive(&mut self.seat) => match frame {
+                    Some(bytes) => self.on_frame(bytes).await,
+                    None => self.on_socket_gone(),
+                },
+                Some(input) = self.inbox.recv() => self.on_input(input).await,
+                () = sleep_until(wake.unwrap_or(self.origin)), if wake.is_some() => {
+                    self.on_time().await;
+                }
+            }
+            self.flush();
+        }
+        self.leave();
+    }
+
+    fn is_over(&self) -> bool {
+        let idle = self.legs.is_empty();
+        let awaited = self.due.iter().any(|(_, due)| *due == Due::Linger);
+        // Without a registration nobody could find this phone again.
+        let nobody = idle && self.claims.len() <= 1;
+        self.seat.is_none() && (!awaited || nobody || (idle && self.successor.is_some()))
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        let own = self.due.first().map(|(at, _)| *at);
+        let next = own
+            .into_iter()
+            .chain(self.transactions.next_timer())
+            .min()?;
+        Some(self.origin + Duration::from_millis(next.as_millis()))
+    }
+
+    fn now(&self) -> Moment {
+        let millis = self.origin.elapsed().as_millis();
+        Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    fn start_timer(&mut self, due: Due, after: Duration) {
+        self.stop_timer(due);
+        self.due.insert((self.now() + after, due));
+    }
+
+    fn stop_timer(&mut self, due: Due) {
+        self.due.retain(|(_, other)| *other != due);
+    }
+
+    // Inputs
+
+    async fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Pbx(message, origin) => self.on_pbx_message(*message, origin).await,
+            Input::LinkDown(flow) => self.on_link_down(flow).await,
+            Input::Adopt(seat) => self.adopt(*seat).await,
+            Input::Bound(binding) => self.bind(binding),
+            Input::Returned(upstream) => {
+                let bound = |seat: &Seat| seat.bindings.iter().any(|b| b.upstream == upstream);
+                if self.seat.as_ref().is_some_and(bound) {
+                    self.renew();
+                }
+            }
+        }
+    }
+
+    async fn on_time(&mut self) {
+        let now = self.now();
+        while let Some((at, due)) = self.due.first().copied()
+            && at <= now
+        {
+            self.due.pop_first();
+            match due {
+                Due::Linger => {}
+                Due::Waiting => self.refuse_waiting(None).await,
+                Due::Renew => self.drop_seat(),
+                Due::GiveUp(server) => self.give_up(server),
+            }
+        }
+        self.transactions.handle_timers(now);
+        self.settle(None).await;
+    }
+
+    async fn on_link_down(&mut self, flow: FlowId) {
+        self.links.retain(|link| link.flow != flow);
+        self.transactions.handle_transport_down(flow);
+        self.settle(None).await;
+        // What was registered over a connection can't be reached without it.
+        let bound = |seat: &Seat| seat.bindings.iter().any(|binding| binding.link == flow);
+        if self.seat.as_ref().is_some_and(bound) {
+            self.renew();
+        }
+    }
+
+    /// Carries out what the transactions say. `destination` is that of the request at hand.
+    async fn settle(&mut self, mut destination: Option<Destination>) {
+        while let Some(happening) = self.transactions.poll_happening() {
+            match happening {
+                Happening::Request {
+                    server,
+                    flow: BROWSER,
+                    request,
+                } => match destination.take() {
+                    Some(to) => self.on_browser_request(server, request, to).await,
+                    None => self.refuse(server, Status::CALL_DOES_NOT_EXIST),
+                },
+                Happening::Request {
+                    server,
+                    flow,
+                    request,
+                } => self.on_pbx_request(server, flow, request),
+                Happening::Response {
+                    client,
+                    task,
+                    response,
+                } => self.on_response(client, task, response).await,
+                Happening::Unanswered { client, task, why } => {
+                    self.on_unanswered(client, task, why).await;
+                }
+                Happening::Gone { client, task } => self.on_gone(client, task),
+                Happening::Ack { request } => match destination.take() {
+                    Some(to) => self.on_browser_ack(request, &to).await,
+                    None => self.on_pbx_ack(request),
+                },
+                Happening::Cancel {
+                    server,
+                    request,
+                    invite,
+                } => self.on_cancel(server, &request, invite),
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut broken = Vec::new();
+        while let Some((flow, bytes)) = self.transactions.poll_transmit() {
+            if flow == BROWSER {
+                self.tell_browser(bytes);
+            } else if let Some(link) = self.links.iter().find(|link| link.flow == flow)
+                && link.send(bytes).is_err()
+            {
+                broken.push(flow);
+            }
+        }
+        // Its task, if it still runs, finds nobody to read for and reports its end.
+        self.links.retain(|link| !broken.contains(&link.flow));
+    }
+
+    fn tell_browser(&mut self, bytes: Vec<u8>) {
+        if self.outbound.try_send(bytes).is_err() && self.seat.is_some() {
+            tracing::info!("a phone does not read and is closed");
+            self.drop_seat();
+        }
+    }
+
+    fn respond(&mut self, server: ServerId, response: &Response) {
+        self.transactions.respond(self.now(), server, response);
+    }
+
+    fn refuse(&mut self, server: ServerId, status: Status) {
+        if let Some(request) = self.transactions.served_request(server) {
+            let response = Response::to(request, status, Some(&self.tag(request)));
+            self.respond(server, &response);
+        }
+    }
+
+    /// The tag of answers of our own, the same for every copy of a request.
+    fn tag(&self, request: &Request) -> String {
+        let parts = super::post::request_parts(request);
+        format!("{:016x}", self.shared.key.branch(&parts))
+    }
+
+    // The seat
+
+    fn raise(&mut self) {
+        let transport = match self.secure {
+            true => Transport::Wss,
+            false => Transport::Ws,
+        };
+        self.transactions.handle_transport_up(BROWSER, transport);
+    }
+
+    fn on_socket_gone(&mut self) {
+        self.seat = None;
+        self.waiting.clear();
+        self.stop_timer(Due::Waiting);
+        self.stop_timer(Due::Renew);
+        self.transactions.handle_transport_down(BROWSER);
+        self.start_timer(Due::Linger, LINGER);
+    }
+
+    /// Closes the socket; a browser that wants to go on comes back.
+    fn drop_seat(&mut self) {
+        self.on_socket_gone();
+        // The socket closes when nobody can write to it.
+        self.outbound = mpsc::channel(1).0;
+    }
+
+    /// The browser is sent away within two seconds, so that not all come back at once.
+    fn renew(&mut self) {
+        if !self.due.iter().any(|(_, due)| *due == Due::Renew) {
+            let delay = Duration::from_millis(super::random() % 2000);
+            self.start_timer(Due::Renew, delay);
+        }
+    }
+
+    /// The same phone on a new socket: the old one is over, and what waited goes on.
+    async fn adopt(&mut self, seat: Seat) {
+        tracing::info!(flow = seat.info.id.0, "a phone came back");
+        self.transactions.handle_transport_down(BROWSER);
+        self.stop_timer(Due::Linger);
+        self.stop_timer(Due::Renew);
+        self.outbound = seat.outbound.clone();
+        self.secure = seat.info.secure;
+        let phones: Vec<PhoneId> = seat.bindings.iter().map(|binding| binding.phone).collect();
+        self.seat = Some(seat);
+        for phone in phones {
+            self.claim(phone);
+        }
+        self.raise();
+        self.settle(None).await;
+    }
+
+    fn bind(&mut self, binding: Binding) {
+        self.claim(binding.phone);
+        if let Some(seat) = &mut self.seat {
+            seat.bindings.retain(|other| other.phone != binding.phone);
+            seat.bindings.push(binding);
+        }
+    }
+
+    /// Makes this the task of `phone`; false if another one is.
+    fn claim(&mut self, phone: PhoneId) -> bool {
+        let claimed = self.shared.phones.claim(phone, &self.task).is_ok();
+        if claimed && !self.claims.contains(&phone) {
+            self.claims.push(phone);
+        }
+        claimed
+    }
+
+    /// What is still asked of a phone that won't come back is answered.
+    fn leave(&mut self) {
+        for phone in std::mem::take(&mut self.claims) {
+            self.shared.phones.release(phone, &self.task);
+        }
+        let asked: Vec<ServerId> = self.legs.keys().copied().collect();
+        for server in asked {
+            if self.transactions.pending_request(server).is_some() {
+                self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
+            }
+        }
+        self.flush();
+    }
+
+    fn link(&self, flow: FlowId) -> Option<&Link> {
+        self.links.iter().find(|link| link.flow == flow)
+    }
+
+    /// The way back to where a message came from.
+    fn link_back(&mut self, origin: Origin) -> FlowId {
+        let known = self.links.iter().find(|link| match &origin {
+            Origin::Datagram(peer) => {
+                link.protocol == super::config::Protocol::Udp && link.peer == *peer
+            }
+            Origin::Stream(other) => link.flow == other.flow,
+        });
+        if let Some(link) = known {
+            return link.flow;
+        }
+        let link = match origin {
+            Origin::Datagram(peer) => Link::datagrams(&self.shared, peer),
+            Origin::Stream(link) => link,
+        };
+        self.add_link(link)
+    }
+
+    fn add_link(&mut self, link: Link) -> FlowId {
+        let flow = link.flow;
+        self.links.retain(Link::is_open);
+        self.transactions
+            .handle_transport_up(flow, link.protocol.transport());
+        self.links.push(link);
+        flow
+    }
+
+    async fn on_pbx_message(&mut self, message: Message, origin: Origin) {
+        let flow = self.link_back(origin);
+        self.transactions.handle_message(self.now(), flow, message);
+        self.settle(None).await;
+    }
+}
+
+async fn receive(seat: &mut Option<Seat>) -> Option<Vec<u8>> {
+    match seat {
+        Some(seat) => seat.inbound.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,27 @@
+//! The browser's end of a phone: one WebSocket.
+
+use tokio::sync::mpsc;
+
+use super::binding::Binding;
+use crate::{FlowInfo, Upstream};
+
+/// One WebSocket, as long as it lives. The phone outlives it and may get another one.
+pub(crate) struct Seat {
+    pub(crate) info: FlowInfo,
+    pub(crate) inbound: mpsc::Receiver<Vec<u8>>,
+    pub(crate) outbound: mpsc::Sender<Vec<u8>>,
+    /// The embedded switch's end of it, once something was for the switch.
+    pub(crate) switch: Option<mpsc::Sender<Vec<u8>>>,
+    /// What has registered over it.
+    pub(crate) bindings: Vec<Binding>,
+}
+
+impl Seat {
+    /// Hands a message to the embedded switch; false if that has closed the flow.
+    pub(crate) async fn pass_to_switch(&mut self, switch: &dyn Upstream, bytes: Vec<u8>) -> bool {
+        let queue = self
+            .switch
+            .get_or_insert_with(|| switch.open(self.info.clone(), self.outbound.clone()));
+        queue.send(bytes).await.is_ok()
+    }
+}

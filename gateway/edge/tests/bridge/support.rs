@@ -1,0 +1,383 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use futures_util::{SinkExt, StreamExt};
+use sidetone_edge::{
+    Bridge, BridgeConfig, Edge, FlowInfo, Limits, MediaMode, Peer, Srtp, TokenKey, Upstream,
+    UpstreamConfig,
+};
+use sidetone_sip::message::{self, Incoming, read_frame};
+use sidetone_sip::{Message, Method, Request, Response, Status};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// What is not there by then will never be.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let done = timeout(PATIENCE, future).await;
+    done.unwrap_or_else(|_| panic!("{what} did not happen"))
+}
+
+/// A message written by hand: lines parted by `\n`, indented as one likes, without Content-Length.
+pub(crate) fn text(written: &str) -> String {
+    let (head, body) = written
+        .trim_start()
+        .split_once("\n\n")
+        .unwrap_or((written.trim_start(), ""));
+    let mut text: String = head
+        .lines()
+        .map(str::trim_start)
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    let body: String = body
+        .lines()
+        .map(|line| format!("{}\r\n", line.trim_start()))
+        .collect();
+    text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    text
+}
+
+pub(crate) fn parse(bytes: &[u8]) -> Message {
+    match read_frame(bytes, &message::Limits::default()) {
+        Incoming::Message(message) => message,
+        other => panic!("no message: {other:?}\n{}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+pub(crate) fn request_of(written: &str) -> Request {
+    request(parse(text(written).as_bytes()))
+}
+
+pub(crate) fn request(message: Message) -> Request {
+    match message {
+        Message::Request(request) => request,
+        Message::Response(response) => panic!("a response: {response:?}"),
+    }
+}
+
+pub(crate) fn response(message: Message) -> Response {
+    match message {
+        Message::Response(response) => response,
+        Message::Request(request) => panic!("a request: {request:?}"),
+    }
+}
+
+/// The embedded switch's place: what reaches it.
+pub(crate) struct Switch(mpsc::UnboundedSender<(Vec<u8>, mpsc::Sender<Vec<u8>>)>);
+
+impl Switch {
+    pub(crate) const fn new(
+        heard: mpsc::UnboundedSender<(Vec<u8>, mpsc::Sender<Vec<u8>>)>,
+    ) -> Self {
+        Self(heard)
+    }
+}
+
+impl Upstream for Switch {
+    fn open(&self, _: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>> {
+        let (sender, mut inbound) = mpsc::channel::<Vec<u8>>(16);
+        let heard = self.0.clone();
+        tokio::spawn(async move {
+            while let Some(bytes) = inbound.recv().await {
+                let _ = heard.send((bytes, outbound.clone()));
+            }
+        });
+        sender
+    }
+}
+
+pub(crate) fn upstream(uri: &str) -> UpstreamConfig {
+    UpstreamConfig {
+        name: "office".into(),
+        domain: "office.example".into(),
+        target: uri.parse().unwrap(),
+        outbound_proxy: None,
+        media: MediaMode::Direct,
+        tls_ca: None,
+        srtp: Srtp::None,
+        symmetric_rtp: false,
+        guests: false,
+        keep_alive: Duration::ZERO,
+    }
+}
+
+/// A gateway with one upstream.
+pub(crate) struct Gateway {
+    pub(crate) bridge: Bridge,
+    pub(crate) http: SocketAddr,
+    pub(crate) switch: mpsc::UnboundedReceiver<(Vec<u8>, mpsc::Sender<Vec<u8>>)>,
+    serving: tokio::task::JoinHandle<()>,
+    edge: Edge,
+}
+
+impl Gateway {
+    pub(crate) async fn start(upstream: UpstreamConfig) -> Self {
+        let any = "127.0.0.1:0".parse().unwrap();
+        Self::start_at(any, upstream).await
+    }
+
+    /// PBXs reach it at `listen`.
+    pub(crate) async fn start_at(listen: SocketAddr, upstream: UpstreamConfig) -> Self {
+        let config = BridgeConfig {
+            listen,
+            advertise: None,
+            upstreams: vec![upstream],
+        };
+        let (heard, switch) = mpsc::unbounded_channel();
+        let key = TokenKey::new(&[7; 32]);
+        let bridge = Bridge::start(config, key, Arc::new(Switch(heard)), None)
+            .await
+            .unwrap();
+        let edge = Edge::new(Arc::new(bridge.clone()), vec![], Limits::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http = listener.local_addr().unwrap();
+        let peer = Peer::plain("192.0.2.1:5060".parse().unwrap());
+        let router = edge.router("/sip").layer(Extension(peer));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            bridge,
+            http,
+            switch,
+            serving,
+            edge,
+        }
+    }
+
+    /// All is over at once, as if it was killed.
+    pub(crate) async fn kill(self) -> SocketAddr {
+        let listen = self.bridge.local_addr();
+        self.serving.abort();
+        let _ = self.serving.await;
+        self.edge.shutdown(PATIENCE).await;
+        self.bridge.close().await;
+        listen
+    }
+
+    pub(crate) async fn browser(&self) -> Browser {
+        let mut request = format!("ws://{}/sip", self.http)
+            .into_client_request()
+            .unwrap();
+        let sip = "sip".parse().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", sip);
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        Browser { socket }
+    }
+}
+
+/// A browser's socket.
+pub(crate) struct Browser {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Browser {
+    pub(crate) async fn send(&mut self, written: &str) {
+        self.socket.send(Frame::text(text(written))).await.unwrap();
+    }
+
+    pub(crate) async fn send_message(&mut self, message: impl Into<Message>) {
+        let bytes = message.into().to_bytes();
+        let text = String::from_utf8(bytes).unwrap();
+        self.socket.send(Frame::text(text)).await.unwrap();
+    }
+
+    pub(crate) async fn receive(&mut self) -> Message {
+        loop {
+            let frame = soon("a message to the browser", self.socket.next()).await;
+            match frame.expect("open").unwrap() {
+                Frame::Text(text) => return parse(text.as_bytes()),
+                Frame::Ping(_) | Frame::Pong(_) => {}
+                other => panic!("not text: {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn request(&mut self, method: Method) -> Request {
+        let request = request(self.receive().await);
+        assert_eq!(request.method, method, "{request:?}");
+        request
+    }
+
+    /// The next response; when a 100 comes depends on how fast the machine is.
+    pub(crate) async fn response(&mut self, status: u16) -> Response {
+        loop {
+            let response = response(self.receive().await);
+            if response.status != Status::TRYING {
+                assert_eq!(response.status.code(), status, "{response:?}");
+                return response;
+            }
+        }
+    }
+
+    /// Registers as 201 on the device `instance`; answers the Contact that the PBX saw.
+    pub(crate) async fn register(&mut self, pbx: &mut Pbx, instance: &str) -> message::Address {
+        self.send(&register(instance, 1)).await;
+        let (request, from) = pbx.request(Method::Register).await;
+        let contact = request.headers.contact.first().unwrap().clone();
+        let mut ok = Response::to(&request, Status::OK, Some("registrar"));
+        ok.headers.contact = request.headers.contact.clone();
+        ok.headers.push_raw(message::HeaderName::Expires, "600");
+        pbx.send_to(ok, from).await;
+        self.response(200).await;
+        contact
+    }
+
+    pub(crate) async fn closed(&mut self) {
+        loop {
+            match soon("the end of the socket", self.socket.next()).await {
+                None | Some(Err(_) | Ok(Frame::Close(_))) => return,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Nothing else was sent to it: a question to the switch is answered next.
+    pub(crate) async fn hears_nothing_more(&mut self, gateway: &mut Gateway) {
+        self.send(
+            "OPTIONS sip:elsewhere.example SIP/2.0
+             Via: SIP/2.0/WS b.invalid;branch=z9hG4bKquestion
+             From: <sip:201@elsewhere.example>;tag=q
+             To: <sip:elsewhere.example>
+             Call-ID: question
+             CSeq: 1 OPTIONS",
+        )
+        .await;
+        let (bytes, outbound) = soon("the question", gateway.switch.recv()).await.unwrap();
+        let asked = request(parse(&bytes));
+        let answer = Response::to(&asked, Status::OK, Some("switch"));
+        outbound.send(answer.to_bytes()).await.unwrap();
+        let heard = self.receive().await;
+        assert_eq!(&*heard.headers().call_id, "question", "{heard:?}");
+    }
+}
+
+pub(crate) fn register(instance: &str, number: u32) -> String {
+    format!(
+        "REGISTER sip:office.example SIP/2.0
+         Via: SIP/2.0/WS b.invalid;branch=z9hG4bKreg{number}{instance}
+         Max-Forwards: 70
+         From: <sip:201@office.example>;tag=r{instance}
+         To: <sip:201@office.example>
+         Call-ID: register-{instance}
+         CSeq: {number} REGISTER
+         Contact: <sip:x1@b.invalid;transport=ws>;+sip.instance=\"<urn:uuid:{instance}>\";reg-id=1
+         Supported: path, outbound, gruu
+         Expires: 600"
+    )
+}
+
+/// A PBX that speaks UDP.
+pub(crate) struct Pbx {
+    pub(crate) socket: UdpSocket,
+}
+
+impl Pbx {
+    pub(crate) async fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self { socket }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
+    pub(crate) fn upstream(&self) -> UpstreamConfig {
+        upstream(&format!("sip:{};transport=udp", self.addr()))
+    }
+
+    /// The next message that is not an OPTIONS of the gateway's own, which is answered.
+    pub(crate) async fn receive(&mut self) -> (Message, SocketAddr) {
+        let mut buffer = vec![0; 65536];
+        loop {
+            let received = soon("a message to the PBX", self.socket.recv_from(&mut buffer));
+            let (length, from) = received.await.unwrap();
+            let message = parse(&buffer[..length]);
+            match keep_alive_answer(&message) {
+                Some(answer) => self.send_to(answer, from).await,
+                None => return (message, from),
+            }
+        }
+    }
+
+    pub(crate) async fn request(&mut self, method: Method) -> (Request, SocketAddr) {
+        let (message, from) = self.receive().await;
+        let request = request(message);
+        assert_eq!(request.method, method, "{request:?}");
+        (request, from)
+    }
+
+    /// The next response; when a 100 comes depends on how fast the machine is.
+    pub(crate) async fn response(&mut self, status: u16) -> Response {
+        loop {
+            let response = response(self.receive().await.0);
+            if response.status != Status::TRYING {
+                assert_eq!(response.status.code(), status, "{response:?}");
+                return response;
+            }
+        }
+    }
+
+    pub(crate) async fn send_to(&self, message: impl Into<Message>, to: SocketAddr) {
+        let bytes = message.into().to_bytes();
+        self.socket.send_to(&bytes, to).await.unwrap();
+    }
+
+    pub(crate) async fn respond(
+        &self,
+        request: &Request,
+        status: u16,
+        tag: &str,
+        to: SocketAddr,
+    ) -> Response {
+        let status = Status::new(status).unwrap();
+        let mut response = Response::to(request, status, Some(tag));
+        if !status.is_final() || status.is_success() {
+            let contact = format!("sip:pbx@{}", self.addr());
+            let contact = message::Address::new(sidetone_sip::Uri::parse(&contact).unwrap());
+            response.headers.contact = message::Contacts::one(contact);
+        }
+        self.send_to(response.clone(), to).await;
+        response
+    }
+}
+
+/// The gateway asks whether the PBX is alive, by an OPTIONS from nobody in particular.
+pub(crate) fn keep_alive_answer(message: &Message) -> Option<Response> {
+    match message {
+        Message::Request(request)
+            if request.method == Method::Options && request.headers.from.uri.user().is_none() =>
+        {
+            Some(Response::to(request, Status::OK, Some("alive")))
+        }
+        _ => None,
+    }
+}
+
+/// A request of the PBX over UDP.
+pub(crate) fn pbx_request(pbx: &Pbx, method: &str, uri: &str, branch: &str, rest: &str) -> Request {
+    request_of(&format!(
+        "{method} {uri} SIP/2.0
+         Via: SIP/2.0/UDP {addr};branch=z9hG4bK{branch};rport
+         Max-Forwards: 70
+         Contact: <sip:pbx@{addr}>
+         {rest}",
+        addr = pbx.addr(),
+        rest = rest.trim_start(),
+    ))
+}
+
+/// The URI of a request within a dialog, and its route set in order, as its peer's answer says.
+pub(crate) fn dialog_of(answer: &Response) -> (String, Vec<String>) {
+    let contact = answer.headers.contact.first().unwrap();
+    let routes = answer.headers.record_route.iter().rev();
+    (
+        contact.uri.to_string(),
+        routes.map(ToString::to_string).collect(),
+    )
+}

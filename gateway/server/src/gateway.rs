@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_edge::Edge;
+use sidetone_edge::{Bridge, BridgeConfig, BridgeError, Edge, TokenKey, Upstream};
 use sidetone_media::{Media, MediaConfig, MediaError};
 use sidetone_store::{Store, StoreError};
 use sidetone_switch::{Switch, SwitchConfig};
@@ -43,6 +44,20 @@ pub enum StartError {
         /// Why.
         source: MediaError,
     },
+    /// The bridge to PBXs.
+    #[error("{0}. Name another port with `bridge.listen`; 0 takes any that is free")]
+    BridgePort(BridgeError),
+    /// An upstream.
+    #[error(transparent)]
+    Bridge(BridgeError),
+    /// What routes calls over a restart.
+    #[error("the key {} can't be used: {source}", path.display())]
+    TokenKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The port.
     #[error("{address} can't be listened on: {source}. {}", hint(source))]
     Listen {
@@ -72,6 +87,7 @@ fn hint(error: &io::Error) -> &'static str {
 pub struct Gateway {
     addr: SocketAddr,
     edge: Edge,
+    bridge: Option<Bridge>,
     switch: Switch,
     media: Media,
     store: Store,
@@ -100,11 +116,12 @@ impl Gateway {
         let people = directory::from_store(&store, &config.switch).await?;
         let services = directory::services(&media);
         let switch = Switch::start(SwitchConfig::new(people), services);
-        let edge = Edge::new(
-            Arc::new(switch.clone()),
-            config.origins.clone(),
-            config.sip.clone(),
-        );
+        let bridge = open_bridge(&config, &switch).await?;
+        let upstream: Arc<dyn Upstream> = match &bridge {
+            Some(bridge) => Arc::new(bridge.clone()),
+            None => Arc::new(switch.clone()),
+        };
+        let edge = Edge::new(upstream, config.origins.clone(), config.sip.clone());
         let closing = CancellationToken::new();
         let router = routes::router(&config, &edge, store.clone(), closing.clone());
         let serving = listener::serve(listener, acceptor, router, closing.clone());
@@ -112,6 +129,7 @@ impl Gateway {
         Ok(Self {
             addr,
             edge,
+            bridge,
             switch,
             media,
             store,
@@ -132,6 +150,12 @@ impl Gateway {
         self.edge.flows()
     }
 
+    /// The way to other PBXs, if there are any.
+    #[must_use]
+    pub const fn bridge(&self) -> Option<&Bridge> {
+        self.bridge.as_ref()
+    }
+
     /// The embedded PBX.
     #[must_use]
     pub const fn switch(&self) -> &Switch {
@@ -150,12 +174,44 @@ impl Gateway {
         self.edge.drain();
         self.switch.shutdown(LAST_CALLS).await;
         self.edge.shutdown(LAST_FLOWS).await;
+        if let Some(bridge) = &self.bridge {
+            bridge.close().await;
+        }
         self.closing.cancel();
         if let Err(error) = self.serving.await {
             tracing::error!(%error, "the listener failed");
         }
         self.store.close().await;
     }
+}
+
+/// Without upstreams there is none, and the switch stands at the edge itself.
+async fn open_bridge(config: &Config, switch: &Switch) -> Result<Option<Bridge>, StartError> {
+    if config.upstreams.is_empty() {
+        return Ok(None);
+    }
+    let path = config.data.join("bridge.key");
+    let key = TokenKey::kept_at(&path).map_err(|source| StartError::TokenKey { path, source })?;
+    let usual = crate::config::BridgePort::USUAL;
+    let start = async |listen| {
+        let config = BridgeConfig {
+            listen,
+            advertise: config.bridge.advertise,
+            upstreams: config.upstreams.clone(),
+        };
+        Bridge::start(config, key.clone(), Arc::new(switch.clone()), None).await
+    };
+    let bridge = match start(config.bridge.listen.unwrap_or(usual)).await {
+        Err(error @ BridgeError::Listen { .. }) if config.bridge.listen.is_none() => {
+            tracing::warn!(%error, "PBXs are told any port instead");
+            start(SocketAddr::new(usual.ip(), 0)).await
+        }
+        other => other,
+    };
+    bridge.map(Some).map_err(|error| match error {
+        BridgeError::Listen { .. } => StartError::BridgePort(error),
+        error => StartError::Bridge(error),
+    })
 }
 
 async fn open_media(config: &crate::config::Media) -> Result<Media, StartError> {

@@ -4,12 +4,13 @@
 
 mod layers;
 mod read;
+mod upstream;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use sidetone_edge::{Limits, Origin};
+use sidetone_edge::{Limits, Origin, UpstreamConfig};
 use sidetone_sip::auth::Secret;
 
 /// All settings, checked.
@@ -29,6 +30,10 @@ pub struct Config {
     pub media: Media,
     /// The people of the embedded switch.
     pub switch: Switch,
+    /// The PBXs that phones reach through the gateway.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// Where those reach the gateway.
+    pub bridge: BridgePort,
     /// What SIP clients may use.
     pub sip: Limits,
     /// What is logged.
@@ -58,6 +63,20 @@ pub struct Media {
     pub listen: Option<SocketAddr>,
     /// What browsers are told to send to; empty: the addresses of this machine.
     pub advertise: Vec<IpAddr>,
+}
+
+/// Where PBXs reach the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgePort {
+    /// By UDP and by TCP; `None`: [`BridgePort::USUAL`], or any port if that is taken.
+    pub listen: Option<SocketAddr>,
+    /// What PBXs are told instead of the address that the machine sends from.
+    pub advertise: Option<IpAddr>,
+}
+
+impl BridgePort {
+    /// Where it is if nothing is said; a PBX on the same machine has 5060.
+    pub const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5070);
 }
 
 /// The people of the embedded switch.
@@ -123,6 +142,11 @@ impl Default for Config {
                 aliases: Vec::new(),
                 extensions: Vec::new(),
                 demo: false,
+            },
+            upstreams: Vec::new(),
+            bridge: BridgePort {
+                listen: None,
+                advertise: None,
             },
             sip: Limits::default(),
             log: Log {

@@ -61,6 +61,8 @@ impl Config {
             tls: Tls::read(layers),
             media: Media::read(layers),
             switch: Switch::read(layers, default.switch),
+            upstreams: super::upstream::read(layers),
+            bridge: super::upstream::read_port(layers),
             sip: read_limits(layers),
             log: Log::read(layers, default.log),
         }
@@ -285,16 +287,16 @@ impl Log {
     }
 }
 
-fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-fn path(text: &str) -> Option<PathBuf> {
+pub(super) fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 /// A whole number and a unit; more than nothing.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let unit = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit);
     let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
@@ -306,7 +308,7 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
-fn domain(text: &str) -> Option<String> {
+pub(super) fn domain(text: &str) -> Option<String> {
     let label = |label: &str| {
         let is_ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         !label.is_empty() && label.len() <= 63 && label.bytes().all(is_ok)

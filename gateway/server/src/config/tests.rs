@@ -37,7 +37,16 @@ fn the_example_says_what_holds_when_nothing_is_said() {
     let default = Config::default();
     assert_eq!(example.switch.extensions.len(), 1);
     assert_eq!(example.media.listen, Some(Media::USUAL));
+    assert_eq!(example.bridge.listen, Some(BridgePort::USUAL));
+    let [office] = &example.upstreams[..] else {
+        panic!("not one upstream");
+    };
+    let short = "[[upstream]]\nname = 'office'\ndomain = 'office.example'\n\
+                 uri = 'sip:pbx.office.example;transport=udp'";
+    assert_eq!(&from_toml(short).unwrap().upstreams[0], office);
     let same = Config {
+        upstreams: Vec::new(),
+        bridge: default.bridge.clone(),
         switch: Switch {
             extensions: Vec::new(),
             ..example.switch
@@ -299,6 +308,79 @@ fn mistakes_in_extensions_are_named_and_no_secret_is_repeated() {
             format!("demo = true\n[[extension]]\n{number}\nsecret = 'correct horse'"),
             "sidetone.toml:1: the demo brings its own domain and people, but sidetone.toml:3 \
              names others: leave out one of the two",
+        ),
+    ] {
+        assert_eq!(from_toml(&toml).unwrap_err(), expected, "{toml}");
+    }
+}
+
+#[test]
+fn upstreams_are_read() {
+    let toml = "[[upstream]]\nname = 'a'\ndomain = 'A.example'\nuri = 'sips:a.example'\n\
+                outbound_proxy = 'sip:p.example;transport=tcp'\nmedia = 'relay'\n\
+                tls_ca = '/ca.pem'\nsrtp = 'sdes'\nsymmetric_rtp = true\nguests = true\n\
+                keep_alive = 'off'\n\
+                [[upstream]]\nname = 'b'\ndomain = 'b.example'\nuri = 'wss://b.example/ws'\n\
+                [bridge]\nlisten = '[::]:0'\nadvertise = '192.0.2.7'";
+    let config = from_toml(toml).unwrap();
+    let [a, b] = &config.upstreams[..] else {
+        panic!("not two: {:?}", config.upstreams);
+    };
+    assert_eq!((&*a.name, &*a.domain), ("a", "a.example"));
+    assert_eq!(a.target.to_string(), "sips:a.example");
+    assert_eq!(a.next_hop().to_string(), "sip:p.example;transport=tcp");
+    assert_eq!(a.media, sidetone_edge::MediaMode::Relay);
+    assert_eq!(a.tls_ca, Some(PathBuf::from("/ca.pem")));
+    assert_eq!(a.srtp, sidetone_edge::Srtp::Sdes);
+    assert!(a.symmetric_rtp && a.guests && a.keep_alive.is_zero());
+    assert_eq!(b.next_hop(), &b.target);
+    assert_eq!(b.media, sidetone_edge::MediaMode::Auto);
+    assert_eq!(config.bridge.listen, "[::]:0".parse().ok());
+    assert_eq!(config.bridge.advertise, "192.0.2.7".parse().ok());
+}
+
+#[test]
+fn mistakes_in_upstreams_are_named() {
+    let good = "[[upstream]]\nname = 'a'\ndomain = 'a.example'\nuri = 'sip:a.example'";
+    for (toml, expected) in [
+        (
+            "[[upstream]]\nname = 'a'\nuri = 'sip:a.example'".to_owned(),
+            "sidetone.toml:2: this `[[upstream]]` has no `domain`",
+        ),
+        (
+            good.replace("sip:a.example", "a.example"),
+            "sidetone.toml:4: `upstream.uri` is \"a.example\", but should be a SIP URI, such as \
+             sip:pbx.example;transport=udp (udp, tcp, tls, ws, wss), sips:pbx.example or \
+             wss://pbx.example:8089/ws",
+        ),
+        (
+            format!("{good}\nmedia = 'both'"),
+            "sidetone.toml:5: `upstream.media` is \"both\", but should be \"direct\", \"relay\" or \
+             \"auto\"",
+        ),
+        (
+            format!("{good}\nsrtp = true"),
+            "sidetone.toml:5: `upstream.srtp` is \"true\", but should be \"none\" or \"sdes\"",
+        ),
+        (
+            format!("{good}\nkeep_alive = 20"),
+            "sidetone.toml:5: `upstream.keep_alive` is \"20\", but should be a time, such as 20s, \
+             or \"off\"",
+        ),
+        (
+            format!("{good}\nouttbound_proxy = 'sip:p.example'"),
+            "sidetone.toml:5: unknown key `upstream.outtbound_proxy`; did you mean \
+             `upstream.outbound_proxy`?",
+        ),
+        (
+            format!("{good}\n{}", good.replace("name = 'a'", "name = 'b'")),
+            "sidetone.toml:7: the `domain` \"a.example\" is that of another `[[upstream]]`; the \
+             first is at sidetone.toml:3",
+        ),
+        (
+            "[bridge]\nlisten = 5070".to_owned(),
+            "sidetone.toml:2: `bridge.listen` is \"5070\", but should be an address and a port, \
+             such as 0.0.0.0:5070",
         ),
     ] {
         assert_eq!(from_toml(&toml).unwrap_err(), expected, "{toml}");

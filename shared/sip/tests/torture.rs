@@ -1,5 +1,4 @@
-//! Good and bad messages after the classes of RFC 4475, and that RFC's own files where a folder
-//! of them is at hand.
+//! Good and bad messages, piece by piece; `rfc4475.rs` has them by the classes of that RFC.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use sidetone_sip::message::{Contacts, HeaderName, Incoming, Limits, Refusal, Uri, read_frame};
@@ -586,65 +585,4 @@ fn names_are_known_in_any_spelling() {
     assert_eq!(HeaderName::from("call-id"), HeaderName::CallId);
     assert_eq!(HeaderName::from("v"), HeaderName::Via);
     assert_eq!(HeaderName::from(""), HeaderName::Other("".into()));
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-mod corpus {
-    use std::path::PathBuf;
-
-    use super::{Incoming, read};
-
-    fn folder() -> Option<PathBuf> {
-        let beside = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../../shared/conformance/rfc4475"
-        );
-        let named = std::env::var_os("SIDETONE_RFC4475").map(PathBuf::from);
-        let named_or_beside = named.unwrap_or_else(|| beside.into());
-        named_or_beside
-            .join("index.tsv")
-            .exists()
-            .then_some(named_or_beside)
-    }
-
-    /// Judged above the parser: they read well but a user agent answers them otherwise. The
-    /// zone of a Date matters to nobody here; a URI scheme matters to a registrar.
-    const JUDGED_ABOVE: [&str; 2] = ["invalid/baddate.dat", "semantic/unksm2.dat"];
-
-    #[test]
-    fn rfc_4475() {
-        let Some(folder) = folder() else {
-            eprintln!("skipped: set SIDETONE_RFC4475 to a folder with the messages of RFC 4475");
-            return;
-        };
-        let index = std::fs::read_to_string(folder.join("index.tsv")).unwrap();
-        let mut files = 0;
-        for line in index.lines().skip(1) {
-            let fields: Vec<&str> = line.split('\t').collect();
-            let [file, _, expected, _, status, parser] = fields[..] else {
-                panic!("{line}")
-            };
-            let incoming = read(std::fs::read(folder.join(file)).unwrap());
-            let right = match (&incoming, expected) {
-                (Incoming::Message(_), "accept") => true,
-                (Incoming::Message(_), _) if JUDGED_ABOVE.contains(&file) => true,
-                (Incoming::Message(_), "reject-other-status" | "drop") => parser == "accept",
-                (Incoming::Refused(refusal), "reject-400") => refusal.status.code() == 400,
-                (Incoming::Refused(refusal), "reject-other-status") => {
-                    // A 501 may as well be a 400 here, RFC 4475 §3.1.2.18.
-                    let code = refusal.status.code().to_string();
-                    code == status || (status == "501" && code == "400")
-                }
-                (Incoming::Dropped(_), "drop") => parser == "reject",
-                _ => false,
-            };
-            assert!(right, "{file}: {expected} {status}, but {incoming:?}");
-            if let Incoming::Message(message) = incoming {
-                let again = read(message.to_bytes());
-                assert_eq!(again, Incoming::Message(message), "{file}");
-            }
-            files += 1;
-        }
-        assert_eq!(files, 49);
-    }
 }

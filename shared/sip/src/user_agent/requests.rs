@@ -6,7 +6,7 @@ use crate::endpoint::config::{Answer, OutgoingRequest};
 use crate::endpoint::event::{AccountId, Event, OutgoingId, RequestId, SessionId};
 use crate::endpoint::identity::Verdict;
 use crate::endpoint::{Owner, Speaker, Task, body, contact, is_challenge};
-use crate::message::{CSeq, Contacts, Headers};
+use crate::message::{Accept, CSeq, Contacts, Headers};
 use crate::session::Session;
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
 use crate::{Address, Method, Request, Response, Status, Uri};
@@ -48,6 +48,9 @@ impl UserAgent {
             .refuse_unsupported(server, &request, is_invite)
         {
             // Answered.
+        } else if is_invite && !accepts_description(&request) {
+            self.endpoint
+                .respond_status(server, &request, Status::NOT_ACCEPTABLE);
         } else if is_invite {
             self.on_invite(server, flow, request);
         } else if is_of_events {
@@ -210,4 +213,11 @@ impl UserAgent {
             self.endpoint.tell(Event::RequestAnswered { id, outcome });
         }
     }
+}
+
+/// Whether an answer may be a session description (RFC 3261 §20.1, RFC 4475 §3.3.15); one that says
+/// nothing of it, or nothing that can be read, takes anything.
+fn accepts_description(invite: &Request) -> bool {
+    let accept = invite.headers.typed::<Accept>().ok().flatten();
+    accept.is_none_or(|ranges| ranges.allows("application/sdp"))
 }

@@ -2,19 +2,21 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A snapshot of the engine's counters. All but `legs` only ever grow.
+/// A snapshot of the engine's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
     /// Legs that exist now.
     pub legs: u64,
-    /// Addresses now tied to a leg.
+    /// Relayed calls that exist now.
+    pub relays: u64,
+    /// Addresses now tied to a leg or relay.
     pub addresses: u64,
     /// Datagrams received.
     pub received: u64,
     /// Datagrams sent.
     pub sent: u64,
-    /// Received datagrams that belong to no leg: an unknown source or user name.
+    /// Received datagrams that belong to no call: an unknown source or user name.
     pub unknown: u64,
     /// Received datagrams that are no STUN, DTLS, RTP or RTCP at all, or broken.
     pub malformed: u64,
@@ -28,6 +30,7 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) legs: AtomicU64,
+    pub(crate) relays: AtomicU64,
     pub(crate) addresses: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) sent: AtomicU64,
@@ -61,6 +64,7 @@ impl Tally {
     pub(crate) fn snapshot(&self) -> Counters {
         Counters {
             legs: self.legs.load(Relaxed),
+            relays: self.relays.load(Relaxed),
             addresses: self.addresses.load(Relaxed),
             received: self.received.load(Relaxed),
             sent: self.sent.load(Relaxed),

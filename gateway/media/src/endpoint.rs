@@ -25,7 +25,8 @@ use crate::program::{Player, choose_formats};
 use crate::rtp::dtmf;
 use crate::rtp::packet::{Packet, Source};
 use crate::rtp::report::Reporter;
-use crate::sdp::{Answer, Codec, Direction, Format, LocalTransport, Offer};
+use crate::sdp::description::Pacing;
+use crate::sdp::{Codec, Direction, Format, LocalTransport, Offer, WebDescription, WebLine};
 use crate::transport::browser::{Browser, BrowserOutput};
 use crate::transport::demux::Protocol;
 use crate::transport::dtls::Identity;
@@ -138,19 +139,25 @@ impl Endpoint {
 
     fn answer(&self, offer: &Offer) -> String {
         let Credentials { ufrag, pwd } = self.browser.credentials();
-        Answer {
-            offer,
-            transport: LocalTransport {
-                candidates: &self.shared.candidates,
-                fingerprint: self.shared.identity.fingerprint(),
-                ice_ufrag: ufrag,
-                ice_pwd: pwd,
-            },
+        WebDescription {
             session_id: self.session.id,
             version: self.session.version,
-            direction: self.session.direction,
-            formats: &self.session.formats,
-            ssrc: self.source.ssrc,
+            sections: &offer.sections,
+            index: offer.audio.index,
+            bundled: offer.audio.bundled,
+            audio: Some(WebLine {
+                transport: LocalTransport {
+                    candidates: &self.shared.candidates,
+                    fingerprint: self.shared.identity.fingerprint(),
+                    ice_ufrag: ufrag,
+                    ice_pwd: pwd,
+                },
+                setup: "passive",
+                direction: self.session.direction,
+                formats: &self.session.formats,
+                pacing: Pacing::default(),
+                ssrc: self.source.ssrc,
+            }),
         }
         .to_string()
     }
@@ -287,7 +294,9 @@ impl Endpoint {
 
     fn handle_rtcp(&mut self, now: Instant, datagram: &mut [u8]) -> Result<(), Dropped> {
         let length = self.browser.unprotect_rtcp(now, datagram)?;
-        let understood = self.reporter.handle_rtcp(now, &datagram[..length]);
+        let understood = self
+            .reporter
+            .handle_rtcp(now, self.source.ssrc, &datagram[..length]);
         understood.then_some(()).ok_or(Dropped::Malformed)
     }
 
@@ -354,7 +363,9 @@ impl Endpoint {
     }
 }
 
-fn random<const N: usize>(crypto: &dyn RTCCryptoProvider) -> Result<[u32; N], MediaError> {
+pub(crate) fn random<const N: usize>(
+    crypto: &dyn RTCCryptoProvider,
+) -> Result<[u32; N], MediaError> {
     let mut numbers = [0; N];
     for number in &mut numbers {
         let mut bytes = [0; 4];

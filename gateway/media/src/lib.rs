@@ -1,35 +1,43 @@
-//! WebRTC legs that end in the gateway.
+//! WebRTC legs that end in the gateway, and calls that it relays to a PBX without WebRTC.
 //!
-//! All of them share one UDP port: datagrams find their leg by ICE user name, then by the address
-//! that ICE validated.
+//! All browsers share one UDP port: datagrams find their call by ICE user name, then by the address
+//! that ICE validated. Towards PBXs each call has a pair of ports of its own.
 //!
 //! ```text
 //! Media ──command──▶ engine ──datagram──▶ endpoint ─┬─ transport  ICE-lite, DTLS, SRTP
-//!   ▲                  │ a thread, has the socket   ├─ rtp        packets, reports, key presses
-//!   └──answer, events──┘                            └─ program    echo, announcement
+//!   ▲                  │ a thread, has the sockets  ├─ rtp        packets, reports, key presses
+//!   └──answer, events──┤                            └─ program    echo, announcement
+//!                      └───────datagram──▶ relay ───── the same, and a PBX instead of a program
 //! ```
 //!
-//! An endpoint is sans-IO: it is given datagrams and the time and is asked for its output, so that
-//! everything but the engine is tested with virtual time.
+//! Endpoints and relays are sans-IO: they are given datagrams and the time and are asked for their
+//! output, so that everything but the engine is tested with virtual time.
 
 mod clock;
 mod counters;
 mod endpoint;
 mod engine;
 mod program;
+mod relay;
 mod rtp;
 mod sdp;
 mod transport;
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use counters::Counters;
+pub use relay::{
+    BrowserOffer, PbxSrtp, Relay, RelayConfig, RelayError, RelayEvent, RelayStats, StreamStats,
+};
 
 use counters::Tally;
-use engine::{Command, Engine, Handle, LegId};
+use engine::{CallId, Command, Engine, Handle};
+use relay::bridge::Bridge;
 use sdp::Offer;
 
 /// Where the engine listens and what it tells browsers.
@@ -39,6 +47,14 @@ pub struct MediaConfig {
     pub listen: SocketAddr,
     /// Addresses offered as host candidates; empty: those of the machine's interfaces.
     pub advertise: Vec<IpAddr>,
+    /// The ports towards PBXs; each relayed call takes an even one and the next. Usually
+    /// [`MediaConfig::RELAY_PORTS`].
+    pub relay_ports: RangeInclusive<u16>,
+}
+
+impl MediaConfig {
+    /// Room for 5,000 calls, apart from what Linux gives to others and what Asterisk takes.
+    pub const RELAY_PORTS: RangeInclusive<u16> = 20_000..=29_999;
 }
 
 /// What a leg does with sound.
@@ -101,16 +117,31 @@ pub struct Leg {
     hold: Hold,
 }
 
-/// Ends the leg when dropped.
+/// Ends the leg or relay when dropped.
 struct Hold {
-    id: LegId,
+    id: CallId,
     handle: Handle,
+}
+
+impl Hold {
+    /// What `act` has to say of the relay's bridge; `None` if there is none any more.
+    async fn with_bridge<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Bridge, Instant) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, done) = oneshot::channel();
+        let act = move |bridge: &mut Bridge, now| {
+            // Whoever asked may have gone.
+            let _ = reply.send(act(bridge, now));
+        };
+        self.handle.send(Command::Act(self.id, Box::new(act)));
+        done.await.ok()
+    }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // A stopped engine has no legs left to end.
-        let _ = self.handle.send(Command::End(self.id));
+        self.handle.send(Command::End(self.id));
     }
 }
 
@@ -174,5 +205,19 @@ impl Media {
         let answer = answered.await.map_err(|_| MediaError::Ended)??;
         leg.answer.clone_from(&answer);
         Ok(answer)
+    }
+
+    /// Opens a relay, which awaits the first offer of either side.
+    ///
+    /// # Errors
+    /// [`RelayError::PortsExhausted`], [`RelayError::Socket`], [`RelayError::Encryption`].
+    pub async fn relay(&self, config: RelayConfig) -> Result<Relay, RelayError> {
+        let (reply, opened) = oneshot::channel();
+        self.handle.send(Command::Relay {
+            config,
+            handle: self.handle.clone(),
+            reply,
+        });
+        opened.await.map_err(|_| RelayError::Ended)?
     }
 }

@@ -171,6 +171,7 @@ async fn a_taken_port_is_an_error_that_says_so() {
     let config = MediaConfig {
         listen: taken.local_addr().unwrap(),
         advertise: Vec::new(),
+        relay_ports: MediaConfig::RELAY_PORTS,
     };
     match Media::start(config).await {
         Err(MediaError::Socket(error)) => {

@@ -219,7 +219,11 @@ async fn open_media(config: &crate::config::Media) -> Result<Media, StartError> 
     let listen = config.listen.unwrap_or(usual);
     let start = |listen| {
         let advertise = config.advertise.clone();
-        Media::start(MediaConfig { listen, advertise })
+        Media::start(MediaConfig {
+            listen,
+            advertise,
+            relay_ports: MediaConfig::RELAY_PORTS,
+        })
     };
     let media = match start(listen).await {
         Err(MediaError::Socket(error)) if config.listen.is_none() => {

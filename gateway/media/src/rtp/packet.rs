@@ -63,6 +63,13 @@ impl Source {
         }
     }
 
+    /// Notes a packet that was written elsewhere.
+    pub(crate) fn on_sent(&mut self, payload: usize) {
+        self.packets = self.packets.wrapping_add(1);
+        let octets = u32::try_from(payload).unwrap_or(u32::MAX);
+        self.octets = self.octets.wrapping_add(octets);
+    }
+
     /// The next packet, written out.
     pub(crate) fn write(
         &mut self,
@@ -79,9 +86,7 @@ impl Source {
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend_from_slice(payload);
         self.sequence = self.sequence.wrapping_add(1);
-        self.packets = self.packets.wrapping_add(1);
-        let octets = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        self.octets = self.octets.wrapping_add(octets);
+        self.on_sent(payload.len());
         packet
     }
 }

@@ -34,8 +34,19 @@ pub(crate) struct Reporter {
     clock: WallClock,
     start: Instant,
     heard: Option<Heard>,
+    /// Received and lost of streams that have ended.
+    past: (u64, u64),
     /// When the last packet left, and its timestamp.
     sent: Option<(Instant, u32, u32)>,
+    round_trip: Option<Duration>,
+}
+
+/// What has been heard in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reception {
+    pub(crate) packets: u64,
+    pub(crate) lost: u64,
+    pub(crate) jitter: Duration,
 }
 
 impl Reporter {
@@ -44,7 +55,9 @@ impl Reporter {
             clock,
             start: now,
             heard: None,
+            past: (0, 0),
             sent: None,
+            round_trip: None,
         }
     }
 
@@ -55,6 +68,8 @@ impl Reporter {
             .heard
             .get_or_insert_with(|| Heard::new(packet, clock_rate, transit));
         if heard.ssrc != packet.ssrc || heard.clock_rate != clock_rate {
+            let (received, lost) = heard.totals();
+            self.past = (self.past.0 + received, self.past.1 + lost);
             *heard = Heard::new(packet, clock_rate, transit);
         }
         heard.on_packet(packet.sequence, transit);
@@ -65,8 +80,27 @@ impl Reporter {
         self.sent = Some((now, timestamp, clock_rate));
     }
 
-    /// Reads the browser's reports; `false` if this is no RTCP.
-    pub(crate) fn handle_rtcp(&mut self, now: Instant, mut compound: &[u8]) -> bool {
+    pub(crate) fn reception(&self) -> Reception {
+        let (received, lost) = self.heard.as_ref().map_or((0, 0), Heard::totals);
+        let jitter = self.heard.as_ref().map_or(Duration::ZERO, |heard| {
+            let ticks = u64::from(heard.jitter_x16 >> 4);
+            Duration::from_micros(ticks * 1_000_000 / u64::from(heard.clock_rate.max(1)))
+        });
+        Reception {
+            packets: self.past.0 + received,
+            lost: self.past.1 + lost,
+            jitter,
+        }
+    }
+
+    /// To the peer and back, as of its last report.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Reads the peer's reports, whose blocks on `ssrc` are on what we send; `false` if this is no
+    /// RTCP.
+    pub(crate) fn handle_rtcp(&mut self, now: Instant, ssrc: u32, mut compound: &[u8]) -> bool {
         while let Some((&[first, kind, l0, l1], _)) = compound.split_first_chunk::<4>() {
             let length = 4 + 4 * usize::from(u16::from_be_bytes([l0, l1]));
             let Some((report, rest)) = compound.split_at_checked(length) else {
@@ -74,6 +108,17 @@ impl Reporter {
             };
             if first >> 6 != 2 {
                 return false;
+            }
+            let blocks = match kind {
+                SENDER_REPORT => report.get(28..),
+                RECEIVER_REPORT => report.get(8..),
+                _ => None,
+            };
+            let blocks = blocks.unwrap_or_default().chunks_exact(24);
+            for block in blocks.take(usize::from(first & 0x1f)) {
+                if word(block, 0) == Some(ssrc) {
+                    self.on_block(now, block);
+                }
             }
             if let (SENDER_REPORT, Some(heard)) = (kind, &mut self.heard)
                 && word(report, 1) == Some(heard.ssrc)
@@ -84,6 +129,20 @@ impl Reporter {
             compound = rest;
         }
         compound.is_empty()
+    }
+
+    /// RFC 3550 §6.4.1: now, less when our report left, less how long the peer had it.
+    fn on_block(&mut self, now: Instant, block: &[u8]) {
+        let (Some(left), Some(held)) = (word(block, 4), word(block, 5)) else {
+            return;
+        };
+        let middle = (self.clock.ntp(now) >> 16) as u32;
+        let round_trip = middle.wrapping_sub(left).wrapping_sub(held);
+        // More than half a minute is a clock that runs otherwise than ours.
+        if left != 0 && round_trip < 30 << 16 {
+            let micros = (u64::from(round_trip) * 1_000_000) >> 16;
+            self.round_trip = Some(Duration::from_micros(micros));
+        }
     }
 
     /// A compound report: sender or receiver report, then our name.
@@ -133,6 +192,13 @@ impl Heard {
         }
     }
 
+    /// Received and lost.
+    fn totals(&self) -> (u64, u64) {
+        let expected = self.highest.wrapping_sub(self.first).wrapping_add(1);
+        let lost = expected.saturating_sub(self.received);
+        (u64::from(self.received), u64::from(lost))
+    }
+
     fn on_packet(&mut self, sequence: u16, transit: u32) {
         self.received = self.received.wrapping_add(1);
         let ahead = sequence.wrapping_sub(self.highest as u16);
@@ -176,7 +242,8 @@ impl Heard {
 
 /// A duration in ticks of a clock; wraps, as RTP's clocks do.
 fn ticks(duration: Duration, clock_rate: u32) -> u32 {
-    (duration.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
+    let micros = duration.as_secs() * 1_000_000 + u64::from(duration.subsec_micros());
+    (micros.wrapping_mul(u64::from(clock_rate)) / 1_000_000) as u32
 }
 
 fn word(report: &[u8], index: usize) -> Option<u32> {
@@ -251,17 +318,50 @@ mod tests {
         for word in [0xabcd_u32, 0x1122_3344, 0x5566_7788, 0, 0, 0] {
             theirs.extend(word.to_be_bytes());
         }
-        assert!(reporter.handle_rtcp(start, &theirs));
+        assert!(reporter.handle_rtcp(start, 1, &theirs));
         let report = reporter.write(start + 500 * MS, &Source::new(1, 0));
         assert_eq!(word(&report, 6), Some(0x3344_5566));
         assert_eq!(word(&report, 7), Some(32_768), "half a second");
     }
 
     #[test]
+    fn the_round_trip_is_what_the_peer_did_not_spend() {
+        let (mut reporter, start) = reporter();
+        let left = (reporter.clock.ntp(start) >> 16) as u32;
+        let report = |ssrc: u32| {
+            let mut report = vec![0x81, RECEIVER_REPORT, 0, 7];
+            for word in [0xabcd_u32, ssrc, 0, 0, 0, left, 65_536] {
+                report.extend(word.to_be_bytes());
+            }
+            report
+        };
+        let now = start + 1125 * MS;
+        assert!(reporter.handle_rtcp(now, 1, &report(2)));
+        assert_eq!(reporter.round_trip(), None, "on somebody else's sound");
+        assert!(reporter.handle_rtcp(now, 1, &report(1)));
+        let round_trip = reporter.round_trip().unwrap();
+        assert!(round_trip.abs_diff(125 * MS) < MS, "{round_trip:?}");
+    }
+
+    #[test]
+    fn what_was_heard_is_summed_over_the_streams() {
+        let (mut reporter, start) = reporter();
+        for (ssrc, sequence) in [(1, 10), (1, 13), (2, 500), (2, 502)] {
+            let packet = Packet {
+                ssrc,
+                ..packet(sequence, 0)
+            };
+            reporter.on_received(start, &packet, 8000);
+        }
+        let Reception { packets, lost, .. } = reporter.reception();
+        assert_eq!((packets, lost), (4, 3));
+    }
+
+    #[test]
     fn broken_reports_are_told_apart() {
         let (mut reporter, start) = reporter();
         for broken in [&[0x80, 200, 0, 6, 1][..], &[0x80, 200], &[0, 200, 0, 0]] {
-            assert!(!reporter.handle_rtcp(start, broken), "{broken:?}");
+            assert!(!reporter.handle_rtcp(start, 1, broken), "{broken:?}");
         }
     }
 

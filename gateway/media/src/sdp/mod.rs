@@ -1,12 +1,15 @@
-//! The part of SDP (RFC 8866) that offers and answers of browsers need.
+//! The part of SDP (RFC 8866) that the calls of browsers and PBXs need.
 
 mod answer;
+pub(crate) mod crypto;
+pub(crate) mod description;
 mod offer;
+pub(crate) mod plain;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{Answer, LocalTransport};
-pub(crate) use offer::Offer;
+pub(crate) use answer::{LocalTransport, WebDescription, WebLine};
+pub(crate) use offer::{Audio, Offer};
 
 /// Which way sound flows, as its writer sees it (RFC 3264 §5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +32,7 @@ impl Direction {
         })
     }
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::SendRecv => "sendrecv",
             Self::SendOnly => "sendonly",
@@ -44,6 +47,28 @@ impl Direction {
             Self::SendOnly => Self::RecvOnly,
             Self::RecvOnly => Self::SendOnly,
             both => both,
+        }
+    }
+
+    /// What is left of it where the other end has offered `offered` (RFC 3264 §6.1); some answer
+    /// with more.
+    pub(crate) fn within(self, offered: Self) -> Self {
+        let sends = self.sends() && offered.receives();
+        let receives = self.receives() && offered.sends();
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// The same without hearing.
+    pub(crate) fn deaf(self) -> Self {
+        if self.sends() {
+            Self::SendOnly
+        } else {
+            Self::Inactive
         }
     }
 
@@ -70,16 +95,15 @@ pub(crate) enum Codec {
 impl Codec {
     /// By encoding name, RTP clock rate and channels; `None` for what this engine does not speak.
     fn from_rtpmap(name: &str, clock_rate: u32) -> Option<Self> {
-        const NAMES: [(&str, Codec); 5] = [
-            ("opus", Codec::Opus),
-            ("G722", Codec::G722),
-            ("PCMU", Codec::Pcmu),
-            ("PCMA", Codec::Pcma),
-            ("telephone-event", Codec::TelephoneEvent),
+        let all = [
+            Self::Opus,
+            Self::G722,
+            Self::Pcmu,
+            Self::Pcma,
+            Self::TelephoneEvent,
         ];
-        let (_, codec) = NAMES
-            .into_iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        let mut all = all.into_iter();
+        let codec = all.find(|codec| codec.name().eq_ignore_ascii_case(name))?;
         let right_clock = match codec {
             Self::Opus => clock_rate == 48_000,
             // RFC 3551 §4.5.2: G.722 keeps the clock of 8000 Hz by historical error.
@@ -87,6 +111,17 @@ impl Codec {
             Self::TelephoneEvent => true,
         };
         right_clock.then_some(codec)
+    }
+
+    /// As `a=rtpmap` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::G722 => "G722",
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+            Self::TelephoneEvent => "telephone-event",
+        }
     }
 
     /// What a payload type means without an `a=rtpmap` (RFC 3551 §6).
@@ -108,9 +143,21 @@ pub(crate) struct Format {
     /// RTP ticks a second.
     pub(crate) clock_rate: u32,
     /// The value of `a=rtpmap` behind the payload type, as offered.
-    rtpmap: String,
+    pub(crate) rtpmap: String,
     /// The value of `a=fmtp` behind the payload type, as offered.
-    fmtp: Option<String>,
+    pub(crate) fmtp: Option<String>,
+}
+
+impl Format {
+    /// Whether both stand for the same, under whatever number.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.codec, self.clock_rate) == (other.codec, other.clock_rate)
+    }
+
+    /// Sound rather than key presses.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.codec != Codec::TelephoneEvent
+    }
 }
 
 /// A certificate's digest (RFC 8122).

@@ -50,22 +50,28 @@ fn answer_to(offer: &str) -> String {
         hash: Hash::Sha256,
         digest: (0..32).collect(),
     };
-    Answer {
-        offer: &offer,
-        transport: LocalTransport {
-            candidates: &[
-                "192.0.2.1:4000".parse().unwrap(),
-                "[2001:db8::1]:4000".parse().unwrap(),
-            ],
-            fingerprint: &fingerprint,
-            ice_ufrag: "ours",
-            ice_pwd: "password",
-        },
+    WebDescription {
         session_id: 7,
         version: 2,
-        direction: offer.audio.direction.reversed(),
-        formats: &offer.audio.formats[..2],
-        ssrc: 99,
+        sections: &offer.sections,
+        index: offer.audio.index,
+        bundled: offer.audio.bundled,
+        audio: Some(WebLine {
+            transport: LocalTransport {
+                candidates: &[
+                    "192.0.2.1:4000".parse().unwrap(),
+                    "[2001:db8::1]:4000".parse().unwrap(),
+                ],
+                fingerprint: &fingerprint,
+                ice_ufrag: "ours",
+                ice_pwd: "password",
+            },
+            setup: "passive",
+            direction: offer.audio.direction.reversed(),
+            formats: &offer.audio.formats[..2],
+            pacing: description::Pacing::default(),
+            ssrc: 99,
+        }),
     }
     .to_string()
 }

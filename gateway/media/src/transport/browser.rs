@@ -143,6 +143,11 @@ impl Browser {
         self.state = State::Connecting(now + CONNECT);
     }
 
+    /// What the browser said of itself last.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
     pub(crate) fn credentials(&self) -> &Credentials {
         self.ice.credentials()
     }

@@ -3,6 +3,8 @@
 // Not every test uses all of it, and all of it is test.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod pbx;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,9 @@ use rtc::peer_connection::event::RTCPeerConnectionEvent;
 use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::state::RTCPeerConnectionState;
-use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate,
+};
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtp;
 use rtc::rtp_transceiver::RTCRtpSenderId;
@@ -27,8 +31,9 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
-use sidetone_media::{Leg, LegEvent, Media};
+use sidetone_media::{Leg, LegEvent, Media, Relay, RelayEvent};
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 
 pub(crate) const OPUS: u8 = 111;
 pub(crate) const PCMU: u8 = 0;
@@ -47,10 +52,26 @@ pub(crate) struct Peer {
     pub(crate) heard: Vec<rtp::Packet>,
     state: RTCPeerConnectionState,
     pub(crate) events: Vec<LegEvent>,
+    pub(crate) relay_events: Vec<RelayEvent>,
+    /// Datagrams of DTLS that have been sent.
+    pub(crate) wrote_dtls: usize,
 }
 
 impl Peer {
     pub(crate) async fn new(profiles: &[SrtpProtectionProfile]) -> Self {
+        let mut settings = SettingEngineBuilder::new();
+        if !profiles.is_empty() {
+            settings = settings.with_srtp_protection_profiles(profiles.to_vec());
+        }
+        Self::with(settings).await
+    }
+
+    /// A peer that is the DTLS client of a call that it answers, as browsers are.
+    pub(crate) async fn saying_hello() -> Self {
+        Self::with(SettingEngineBuilder::new().with_answering_dtls_role(RTCDtlsRole::Client)).await
+    }
+
+    async fn with(settings: SettingEngineBuilder) -> Self {
         let codec = |mime: &str, clock_rate, channels, payload_type| RTCRtpCodecParameters {
             rtp_codec: RTCRtpCodec {
                 mime_type: mime.to_owned(),
@@ -70,10 +91,6 @@ impl Peer {
             engine
                 .register_codec(codec.clone(), RtpCodecKind::Audio)
                 .unwrap();
-        }
-        let mut settings = SettingEngineBuilder::new();
-        if !profiles.is_empty() {
-            settings = settings.with_srtp_protection_profiles(profiles.to_vec());
         }
         let mut connection = RTCPeerConnectionBuilder::new()
             .with_media_engine(engine)
@@ -100,11 +117,38 @@ impl Peer {
             heard: Vec::new(),
             state: RTCPeerConnectionState::New,
             events: Vec::new(),
+            relay_events: Vec::new(),
+            wrote_dtls: 0,
         }
     }
 
     /// An offer with the peer's one candidate.
     pub(crate) fn offer(&mut self) -> String {
+        self.gather();
+        let offer = self.connection.create_offer(None).unwrap();
+        let sdp = offer.sdp.clone();
+        self.connection
+            .set_local_description(Instant::now(), offer)
+            .unwrap();
+        sdp
+    }
+
+    /// The answer to `offer`.
+    pub(crate) fn answer(&mut self, offer: &str) -> String {
+        let offer = RTCSessionDescription::offer(offer.to_owned()).unwrap();
+        self.connection
+            .set_remote_description(Instant::now(), offer)
+            .unwrap();
+        self.gather();
+        let answer = self.connection.create_answer(None).unwrap();
+        let sdp = answer.sdp.clone();
+        self.connection
+            .set_local_description(Instant::now(), answer)
+            .unwrap();
+        sdp
+    }
+
+    fn gather(&mut self) {
         let local = self.socket.local_addr().unwrap();
         let candidate = CandidateHostConfig {
             base_config: CandidateConfig {
@@ -120,12 +164,6 @@ impl Peer {
         .unwrap();
         let candidate = RTCIceCandidate::from(&candidate).to_json().unwrap();
         self.connection.add_local_candidate(candidate).unwrap();
-        let offer = self.connection.create_offer(None).unwrap();
-        let sdp = offer.sdp.clone();
-        self.connection
-            .set_local_description(Instant::now(), offer)
-            .unwrap();
-        sdp
     }
 
     pub(crate) fn restart_ice(&mut self) {
@@ -167,6 +205,28 @@ impl Peer {
         what: &str,
         done: impl Fn(&Self) -> bool,
     ) {
+        let note = |peer: &mut Self, event| peer.events.push(event);
+        self.run(&mut leg.events, note, what, done).await;
+    }
+
+    /// The same for a relay.
+    pub(crate) async fn run_relay(
+        &mut self,
+        relay: &mut Relay,
+        what: &str,
+        done: impl Fn(&Self) -> bool,
+    ) {
+        let note = |peer: &mut Self, event| peer.relay_events.push(event);
+        self.run(&mut relay.events, note, what, done).await;
+    }
+
+    async fn run<E>(
+        &mut self,
+        events: &mut mpsc::Receiver<E>,
+        note: impl Fn(&mut Self, E),
+        what: &str,
+        done: impl Fn(&Self) -> bool,
+    ) {
         let deadline = Instant::now() + DEADLINE;
         let local = self.socket.local_addr().unwrap();
         let mut buffer = [0; 2048];
@@ -185,7 +245,7 @@ impl Peer {
                     let (length, from) = received.unwrap();
                     self.receive(local, from, &buffer[..length]);
                 }
-                Some(event) = leg.events.recv() => self.events.push(event),
+                Some(event) = events.recv() => note(self, event),
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
             while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
@@ -219,8 +279,23 @@ impl Peer {
     async fn drain(&mut self) {
         while let Some(out) = self.connection.poll_write() {
             let to = out.transport.peer_addr;
+            self.wrote_dtls += usize::from((20..=63).contains(&out.message[0]));
             self.socket.send_to(&out.message, to).await.unwrap();
         }
+    }
+
+    /// Runs until a relay's DTLS is up at both ends.
+    pub(crate) async fn connect_relay(&mut self, relay: &mut Relay) {
+        self.run_relay(relay, "the relay to connect", |peer| {
+            let up = peer.state == RTCPeerConnectionState::Connected;
+            up && peer.relay_events.contains(&RelayEvent::Connected)
+        })
+        .await;
+    }
+
+    /// Hands what was said to the network.
+    pub(crate) async fn flush(&mut self) {
+        self.drain().await;
     }
 
     /// Runs until DTLS is up at both ends.
@@ -235,9 +310,15 @@ impl Peer {
 
 /// An engine on loopback.
 pub(crate) async fn media() -> Media {
+    media_with(sidetone_media::MediaConfig::RELAY_PORTS).await
+}
+
+/// The same with a range for relays.
+pub(crate) async fn media_with(relay_ports: std::ops::RangeInclusive<u16>) -> Media {
     let config = sidetone_media::MediaConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         advertise: Vec::new(),
+        relay_ports,
     };
     Media::start(config).await.unwrap()
 }

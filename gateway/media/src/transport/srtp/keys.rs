@@ -78,14 +78,12 @@ impl MasterKey {
         ])
     }
 
-    #[cfg(test)]
     /// Key and salt in one, as SDES writes them (RFC 4568 §6.1).
     pub(crate) fn from_joined(suite: Suite, joined: &[u8]) -> Option<Self> {
         let (key, salt) = joined.split_at_checked(suite.key_length())?;
         Self::new(suite, key, salt)
     }
 
-    #[cfg(test)]
     pub(crate) fn joined(&self) -> Vec<u8> {
         [&self.key[..], &self.salt].concat()
     }

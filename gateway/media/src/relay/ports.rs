@@ -1,0 +1,129 @@
+//! The ports towards PBXs: pairs of a bounded range, RTP on the even one (RFC 3550 §11).
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use mio::net::UdpSocket;
+
+use super::RelayError;
+
+/// The pairs that are free, the longest unused first: what comes late for an old call must not
+/// disturb a new one.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    free: VecDeque<u16>,
+    pairs: usize,
+}
+
+/// A pair in use; to be given back.
+#[derive(Debug)]
+pub(crate) struct PortPair {
+    port: u16,
+    pub(crate) rtp: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
+}
+
+impl PortPair {
+    /// Where RTP is heard.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Ports {
+    pub(crate) fn new(range: &RangeInclusive<u16>) -> Self {
+        let first = range.start().next_multiple_of(2);
+        let last = *range.end();
+        let free: VecDeque<u16> = (first..last).step_by(2).collect();
+        let pairs = free.len();
+        Self { free, pairs }
+    }
+
+    /// Opens the next free pair at `address`. Ports that somebody else has are passed over.
+    ///
+    /// # Errors
+    /// [`RelayError::PortsExhausted`], or [`RelayError::Socket`] when the address can't be used or
+    /// there are no more files.
+    pub(crate) fn open(&mut self, address: IpAddr) -> Result<PortPair, RelayError> {
+        for _ in 0..self.free.len() {
+            let Some(port) = self.free.pop_front() else {
+                break;
+            };
+            let bind = |port| UdpSocket::bind(SocketAddr::new(address, port));
+            match bind(port).and_then(|rtp| Ok((rtp, bind(port + 1)?))) {
+                Ok((rtp, rtcp)) => return Ok(PortPair { port, rtp, rtcp }),
+                Err(error) => {
+                    self.free.push_back(port);
+                    if error.kind() != io::ErrorKind::AddrInUse {
+                        return Err(RelayError::Socket(error));
+                    }
+                }
+            }
+        }
+        Err(RelayError::PortsExhausted { pairs: self.pairs })
+    }
+
+    pub(crate) fn give_back(&mut self, pair: PortPair) {
+        self.free.push_back(pair.port);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// Six ports that are free now.
+    fn range() -> RangeInclusive<u16> {
+        let any = std::net::UdpSocket::bind((HERE, 0)).unwrap();
+        let port = any.local_addr().unwrap().port() & !1;
+        let first = if port > 60_000 { port - 6 } else { port };
+        first..=first + 5
+    }
+
+    #[test]
+    fn pairs_are_even_and_next_to_each_other() {
+        for (range, pairs) in [(4000..=4003, 2), (4001..=4004, 1), (4000..=4000, 0)] {
+            let ports = Ports::new(&range);
+            assert_eq!(ports.pairs, pairs, "{range:?}");
+            assert!(ports.free.iter().all(|port| port % 2 == 0));
+        }
+        assert_eq!(Ports::new(&(u16::MAX - 1..=u16::MAX)).free, [u16::MAX - 1]);
+    }
+
+    #[test]
+    fn a_full_range_says_so_and_serves_again_when_a_pair_is_back() {
+        let mut ports = Ports::new(&range());
+        let mut open: Vec<PortPair> = (0..3).map(|_| ports.open(HERE).unwrap()).collect();
+        match ports.open(HERE) {
+            Err(RelayError::PortsExhausted { pairs: 3 }) => {}
+            other => panic!("{other:?}"),
+        }
+        let returned = open.remove(1);
+        let port = returned.port();
+        ports.give_back(returned);
+        let again = ports.open(HERE).unwrap();
+        assert_eq!(again.port(), port);
+        let rtcp = again.rtcp.local_addr().unwrap().port();
+        assert_eq!(rtcp, port + 1);
+    }
+
+    #[test]
+    fn a_port_of_somebody_else_is_passed_over() {
+        let range = range();
+        let _taken = std::net::UdpSocket::bind((HERE, range.start() + 1)).unwrap();
+        let mut ports = Ports::new(&range);
+        assert_eq!(ports.open(HERE).unwrap().port(), range.start() + 2);
+    }
+
+    #[test]
+    fn an_address_that_is_not_ours_is_an_error() {
+        let mut ports = Ports::new(&range());
+        let foreign = "192.0.2.1".parse().unwrap();
+        assert!(matches!(ports.open(foreign), Err(RelayError::Socket(_))));
+        assert_eq!(ports.free.len(), 3, "and nothing is lost");
+    }
+}

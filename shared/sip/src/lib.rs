@@ -18,6 +18,7 @@ pub mod auth;
 mod dialog;
 mod endpoint;
 pub mod message;
+pub mod messaging;
 mod moment;
 pub mod packages;
 mod publication;

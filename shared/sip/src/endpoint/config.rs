@@ -38,7 +38,11 @@ pub struct Config {
     pub takes_replacements: bool,
     /// What becomes of a call that is redirected by 300, 301 or 302.
     pub redirection: Redirection,
-    /// How large a message may be.
+    /// How many bytes a MESSAGE of ours may have, with its headers (RFC 3428 §8). More than the
+    /// default is only for those who know that it takes no congestion-unsafe way at any hop; over
+    /// UDP the default counts always.
+    pub largest_message: usize,
+    /// How large a message may be that is received.
     pub limits: Limits,
     /// Which provisional responses are sent reliably to a caller that supports it.
     pub reliable_provisionals: ReliableProvisionals,
@@ -80,6 +84,9 @@ pub enum Redirection {
     },
 }
 
+/// The size of a MESSAGE that any way takes, in bytes (RFC 3428 §8).
+pub(crate) const LARGEST_MESSAGE: usize = 1300;
+
 impl Config {
     /// The timers of RFC 3261, a keep-alive every 25 s with 10 s of patience, and no request
     /// outside of sessions for the application.
@@ -97,6 +104,7 @@ impl Config {
             takes_transfers: false,
             takes_replacements: false,
             redirection: Redirection::End,
+            largest_message: LARGEST_MESSAGE,
             limits: Limits::default(),
             reliable_provisionals: ReliableProvisionals::IfRequired,
             session_interval: Some(Duration::from_secs(1800)),
@@ -239,4 +247,17 @@ pub struct Answer {
     pub headers: Vec<RawHeader>,
     /// The body.
     pub body: Option<Body>,
+}
+
+impl Answer {
+    /// A bare status.
+    #[must_use]
+    pub const fn of(status: Status) -> Self {
+        Self {
+            status,
+            contacts: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
 }

@@ -190,6 +190,18 @@ impl Identity {
         }
     }
 
+    /// How many bytes more a request has that shows credentials for all nonces held.
+    pub(crate) fn room_for_credentials(&self) -> usize {
+        /// Names, quotes, a client nonce, a count and the longest response.
+        const FIXED: usize = 240;
+        let texts = |space: &Space| {
+            let challenge = &space.challenge;
+            let opaque = challenge.opaque.as_ref().map_or(0, |opaque| opaque.len());
+            challenge.realm.len() + challenge.nonce.len() + opaque + self.user.len()
+        };
+        self.spaces.iter().map(|space| FIXED + texts(space)).sum()
+    }
+
     /// Whether the application keeps the secret.
     pub(crate) fn asks_application(&self) -> bool {
         self.credentials == CredentialSource::Application

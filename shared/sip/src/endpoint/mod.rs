@@ -13,7 +13,7 @@ pub(crate) mod identity;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use config::{Config, Origin};
+use config::{Config, LARGEST_MESSAGE, Origin};
 use errand::Errand;
 use event::{AccountId, ChallengeId, Event, OutgoingId, SessionEvent, SessionId};
 use held::Held;
@@ -307,17 +307,45 @@ impl Endpoint {
         persistence: Persistence,
         task: Task,
     ) -> ClientId {
+        self.complete(flow, &mut request);
+        let branch = self.tokens.token();
+        self.transactions
+            .request(self.now, flow, request, &branch, persistence, task)
+    }
+
+    /// Adds what every request has.
+    fn complete(&self, flow: FlowId, request: &mut Request) {
         request.headers.max_forwards.get_or_insert(70);
-        let route = self.service_route(flow, &request);
+        let route = self.service_route(flow, request);
         request.headers.route.extend(route);
         if request.headers.raw(&HeaderName::UserAgent).next().is_none() {
             request
                 .headers
                 .push_raw(HeaderName::UserAgent, self.config.product.clone());
         }
-        let branch = self.tokens.token();
-        self.transactions
-            .request(self.now, flow, request, &branch, persistence, task)
+    }
+
+    /// RFC 3428 §8: refuses a MESSAGE that is too large for its way. It may have to be sent again
+    /// with credentials.
+    pub(crate) fn admit_message(
+        &self,
+        flow: FlowId,
+        account: Option<AccountId>,
+        request: &mut Request,
+    ) -> Result<(), CommandError> {
+        self.complete(flow, request);
+        let identity = account.and_then(|account| self.identities.get(&account));
+        let credentials = identity.map_or(0, Identity::room_for_credentials);
+        let size = self.transactions.size_on(flow, request) + credentials;
+        let limit = if self.transactions.is_reliable(flow) {
+            self.config.largest_message
+        } else {
+            LARGEST_MESSAGE
+        };
+        if size > limit {
+            return Err(CommandError::TooLarge { size, limit });
+        }
+        Ok(())
     }
 
     /// Answers a request.

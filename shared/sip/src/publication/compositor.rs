@@ -256,9 +256,7 @@ fn raw<T: TypedHeader>(header: &T) -> RawHeader {
 
 fn answer(status: Status, headers: Vec<RawHeader>) -> Answer {
     Answer {
-        status,
-        contacts: Vec::new(),
         headers,
-        body: None,
+        ..Answer::of(status)
     }
 }

@@ -94,7 +94,7 @@ impl Publication {
             target: wish.target,
             package: wish.package,
             body: wish.body,
-            headers: wish.headers,
+            headers: [speaker.privacy, wish.headers].concat(),
             expires: wish.expires,
             call_id: endpoint.call_id(),
             number: 0,

@@ -283,7 +283,8 @@ impl UserAgent {
     ///
     /// # Errors
     /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`],
-    /// [`CommandError::WrongState`] for INVITE, ACK and CANCEL.
+    /// [`CommandError::WrongState`] for INVITE, ACK and CANCEL, [`CommandError::TooLarge`] for a
+    /// MESSAGE.
     pub fn request(
         &mut self,
         now: Moment,

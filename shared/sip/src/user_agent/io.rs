@@ -72,4 +72,12 @@ pub enum CommandError {
     /// The flow is down.
     #[error("there is no connection")]
     NoFlow,
+    /// A MESSAGE is larger than its way allows, see [`crate::Config::largest_message`].
+    #[error("the message has {size} bytes, but only {limit} are allowed: send it in parts")]
+    TooLarge {
+        /// Its size as it would be sent, with room for credentials.
+        size: usize,
+        /// The largest size.
+        limit: usize,
+    },
 }

@@ -159,12 +159,22 @@ impl UserAgent {
             method: outgoing.method.clone(),
         };
         let mut headers = Headers::new(from, to, self.endpoint.call_id(), cseq);
-        contact(&mut headers, &own);
+        // RFC 3428 §4: a MESSAGE has none.
+        if outgoing.method != Method::Message {
+            contact(&mut headers, &own);
+        }
+        let identity = account.and_then(|account| self.endpoint.identities.get(&account));
+        if let Some(identity) = identity {
+            headers.route.clone_from(&identity.service_route);
+        }
         headers.others = privacy;
         headers.others.extend(outgoing.headers);
         let mut request = Request::new(outgoing.method, outgoing.target, headers);
         if let Some(content) = outgoing.body {
             body::write(&mut request.headers, &mut request.body, content);
+        }
+        if request.method == Method::Message {
+            self.endpoint.admit_message(flow, account, &mut request)?;
         }
         self.outgoing.insert(id, account);
         self.transmit_outgoing(flow, id, request, 0);

@@ -14,6 +14,7 @@ mod given;
 mod harness;
 mod keepers;
 mod loss;
+mod messages;
 mod offers;
 mod outbound;
 mod publications;

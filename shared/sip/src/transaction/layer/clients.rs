@@ -146,6 +146,13 @@ impl<T: Copy> Transactions<T> {
         }
     }
 
+    /// How many bytes `request` has when it is sent on `flow`.
+    pub(crate) fn size_on(&self, flow: FlowId, request: &Request) -> usize {
+        let mut sent = request.clone();
+        sent.headers.via = vec![self.via(flow, &format!("{MAGIC_COOKIE}{:016x}", 0))];
+        sent.to_bytes().len()
+    }
+
     fn via(&self, flow: FlowId, branch: &str) -> Via {
         let transport = self.flows.get(&flow).cloned().unwrap_or(Transport::Ws);
         let mut params = Params::default();

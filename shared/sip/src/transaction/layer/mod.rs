@@ -249,11 +249,14 @@ impl<T: Copy> Transactions<T> {
         self.clients.is_empty() && self.servers.is_empty() && self.schedule.is_empty()
     }
 
+    pub(crate) fn is_reliable(&self, flow: FlowId) -> bool {
+        self.flows.get(&flow).is_none_or(Transport::is_reliable)
+    }
+
     fn clock(&self, flow: FlowId) -> Clock {
-        let reliable = self.flows.get(&flow).is_none_or(Transport::is_reliable);
         Clock {
             timers: self.timers,
-            reliable,
+            reliable: self.is_reliable(flow),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Dialogs (RFC 3261 §12): who speaks to whom, by which way, in which order.
 
-use crate::message::{CSeq, Headers, Replaces};
+use crate::message::{CSeq, HeaderError, Headers, Replaces, SipUri, read_address};
 use crate::{Address, Method, Request, Response, Text, Uri};
 
 /// What names a dialog at one of its ends (RFC 3261 §12).
@@ -78,6 +78,26 @@ pub(crate) struct Dialog {
     remote_number: Option<u32>,
 }
 
+/// One end of a dialog as it can be kept: plain texts and numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct KeptDialog {
+    call_id: String,
+    local: String,
+    remote: String,
+    remote_target: String,
+    route_set: Vec<String>,
+    local_number: u32,
+    remote_number: Option<u32>,
+}
+
+/// A dialog that is restored counts on from so much further, for it may have sent requests since
+/// it was kept (RFC 3261 §12.2.1.1 lets numbers be skipped).
+const LEAP: u32 = 1000;
+
+/// RFC 3261 §8.1.1.5.
+const HIGHEST_NUMBER: u32 = i32::MAX.unsigned_abs();
+
 /// A request came out of order: RFC 3261 §12.2.2 has it answered with 500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfOrder;
@@ -125,6 +145,40 @@ impl Dialog {
         }
     }
 
+    pub(crate) fn export(&self) -> KeptDialog {
+        KeptDialog {
+            call_id: self.call_id.to_string(),
+            local: self.local.to_string(),
+            remote: self.remote.to_string(),
+            remote_target: self.remote_target.to_string(),
+            route_set: self.route_set.iter().map(Address::to_string).collect(),
+            local_number: self.local_number,
+            remote_number: self.remote_number,
+        }
+    }
+
+    pub(crate) fn restore(kept: &KeptDialog) -> Result<Self, HeaderError> {
+        let number = kept.local_number.checked_add(LEAP);
+        let number = number.filter(|number| *number <= HIGHEST_NUMBER);
+        let is_text = !kept.call_id.is_empty() && !kept.call_id.contains(char::is_whitespace);
+        if !is_text {
+            return Err(HeaderError("the Call-ID is none"));
+        }
+        Ok(Self {
+            call_id: kept.call_id.as_str().into(),
+            local: read_address(&kept.local)?,
+            remote: read_address(&kept.remote)?,
+            remote_target: Uri::parse(&kept.remote_target)?,
+            route_set: kept
+                .route_set
+                .iter()
+                .map(|hop| read_address(hop))
+                .collect::<Result<_, _>>()?,
+            local_number: number.ok_or(HeaderError("the CSeq is too high"))?,
+            remote_number: kept.remote_number,
+        })
+    }
+
     pub(crate) fn id(&self) -> DialogId {
         DialogId::new(&self.call_id, &self.local, &self.remote)
     }
@@ -137,23 +191,31 @@ impl Dialog {
         self.remote.tag().unwrap_or("")
     }
 
-    /// The Refer-To by which somebody else takes our place in this dialog (RFC 5589 §7.3): a GRUU
-    /// of the peer names its one device; without one its address does, and the device is told by
-    /// the dialog (§7.4).
-    pub(crate) fn replacement(&self) -> Option<Address> {
+    /// Where the peer is called outside of this dialog: by its GRUU, which names its one device, or
+    /// else by its address (RFC 5589 §7.3, §7.4).
+    pub(crate) fn peer(&self) -> Option<&SipUri> {
         let is_gruu = |uri: &&Uri| uri.as_sip().is_some_and(|uri| uri.params.has("gr"));
         let gruu = Some(&self.remote_target).filter(is_gruu);
         let known = [gruu, Some(&self.remote.uri), Some(&self.remote_target)];
-        let mut uri = known.into_iter().flatten().find_map(Uri::as_sip)?.clone();
+        known.into_iter().flatten().find_map(Uri::as_sip)
+    }
+
+    /// This dialog as the peer names it (RFC 3891 §4).
+    pub(crate) fn replaces(&self) -> Replaces {
         let or_zero = |tag: &str| Text::from(if tag.is_empty() { "0" } else { tag });
-        let replaces = Replaces {
+        Replaces {
             call_id: self.call_id.clone(),
             to_tag: or_zero(self.remote_tag()),
             from_tag: or_zero(self.local_tag()),
             early_only: false,
-        };
+        }
+    }
+
+    /// The Refer-To by which somebody else takes our place in this dialog (RFC 5589 §7.3).
+    pub(crate) fn replacement(&self) -> Option<Address> {
+        let mut uri = self.peer()?.clone();
         uri.headers = None;
-        uri.push_header("Replaces", &replaces.to_string());
+        uri.push_header("Replaces", &self.replaces().to_string());
         Some(Address::new(Uri::Sip(uri)))
     }
 

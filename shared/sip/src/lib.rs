@@ -41,6 +41,7 @@ pub use publication::{
     Compositor, PublicationEnd, PublicationEvent, PublicationId, PublicationRules, Publish,
     Published, Publishes,
 };
+pub use session::{CallState, RestoreError};
 pub use subscription::{Package, Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionId};
 pub use text::Text;
 pub use token::{SeededTokens, TokenSource};

@@ -35,6 +35,11 @@ pub use via::{Transport, Via};
 
 use crate::Text;
 
+/// A whole text as one address.
+pub(crate) fn read_address(text: &str) -> Result<Address, HeaderError> {
+    parse::address((&Text::from(text)).into())
+}
+
 /// A request or a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::kept::KeptTimer;
 use super::{Phase, Session, retry_after};
 use crate::endpoint::event::{Ended, EndedBy};
 use crate::endpoint::{Endpoint, Purpose, SessionAlarm, contact};
@@ -46,6 +47,24 @@ struct Agreed {
 }
 
 impl SessionTimer {
+    pub(super) fn export(&self) -> Option<KeptTimer> {
+        self.agreed.map(|agreed| KeptTimer {
+            seconds: agreed.interval.as_secs(),
+            is_ours: agreed.is_ours,
+        })
+    }
+
+    pub(super) fn restore(kept: Option<KeptTimer>) -> Self {
+        let agreed = kept.map(|kept| Agreed {
+            interval: Duration::from_secs(kept.seconds).max(SHORTEST),
+            is_ours: kept.is_ours,
+        });
+        Self {
+            agreed,
+            ..Self::default()
+        }
+    }
+
     /// What a request of ours within the session says of it (RFC 4028 §7.4).
     pub(super) fn write(&self, headers: &mut Headers) {
         if let Some(Agreed { interval, is_ours }) = self.agreed {
@@ -137,7 +156,7 @@ impl Session {
         self.start_session_timer(endpoint);
     }
 
-    fn start_session_timer(&mut self, endpoint: &mut Endpoint) {
+    pub(super) fn start_session_timer(&mut self, endpoint: &mut Endpoint) {
         for alarm in SessionAlarm::OF_TIMER {
             self.stop_alarm(endpoint, alarm);
         }

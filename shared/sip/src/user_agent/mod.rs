@@ -4,6 +4,7 @@ mod challenges;
 mod commands;
 mod io;
 mod keep_alive;
+mod kept;
 mod publications;
 mod replacements;
 mod requests;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use sidetone_sip::auth::Secret;
 use sidetone_sip::message::{Contacts, HeaderName, Transport};
 use sidetone_sip::{
-    Account, Address, Body, CommandError, Config, Ended, Event, FlowId, Input, Invite, Message,
-    Method, Moment, Origin, Output, Request, Response, SeededTokens, SessionEvent, SessionId,
-    Status, TokenSource, Uri, UserAgent,
+    Account, Address, Body, Config, Ended, Event, FlowId, Input, Invite, Message, Method, Moment,
+    Origin, Output, Request, Response, SeededTokens, SessionEvent, SessionId, Status, TokenSource,
+    Uri, UserAgent,
 };
 
 /// The flow between the two, by the same name at both ends.
@@ -144,6 +144,18 @@ impl Pair {
         self.agents.get_mut(&side).unwrap()
     }
 
+    /// Puts a new agent in the place of one, which is forgotten with all it knew. The flow stays
+    /// up.
+    pub(crate) fn rebuild(&mut self, side: Side, config: Config) {
+        let seed = 100 + self.messages.len() as u64;
+        let tokens = Box::new(SeededTokens::new(seed));
+        self.agents.insert(side, UserAgent::new(config, tokens));
+        self.timeouts.remove(&side);
+        let transport = self.link.transport.clone();
+        let flow = FLOW;
+        self.input(side, Input::TransportUp { flow, transport });
+    }
+
     // The flow
 
     pub(crate) fn flow_up(&mut self) {
@@ -213,19 +225,19 @@ impl Pair {
         response
     }
 
-    pub(crate) fn command<R>(
+    pub(crate) fn command<R, E: std::fmt::Debug>(
         &mut self,
         side: Side,
-        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, CommandError>,
+        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, E>,
     ) -> R {
         self.try_command(side, f).unwrap()
     }
 
-    pub(crate) fn try_command<R>(
+    pub(crate) fn try_command<R, E>(
         &mut self,
         side: Side,
-        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, CommandError>,
-    ) -> Result<R, CommandError> {
+        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, E>,
+    ) -> Result<R, E> {
         let now = self.now;
         let result = f(self.agents.get_mut(&side).unwrap(), now);
         self.drain(side);

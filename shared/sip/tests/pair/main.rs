@@ -13,6 +13,7 @@ mod forks;
 mod given;
 mod harness;
 mod keepers;
+mod kept;
 mod loss;
 mod messages;
 mod offers;

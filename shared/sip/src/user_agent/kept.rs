@@ -1,0 +1,69 @@
+//! Calls that go from one agent to another: a page was loaded again, or somebody else takes over.
+
+use super::{CommandError, UserAgent};
+use crate::Moment;
+use crate::dialog::Dialog;
+use crate::endpoint::config::{Body, Invite, Origin};
+use crate::endpoint::event::SessionId;
+use crate::message::HeaderError;
+use crate::session::{CallState, RestoreError, Session};
+use crate::{Address, Uri};
+
+impl UserAgent {
+    /// What another agent needs to go on with a confirmed call. It may be kept while the call goes
+    /// on here: requests sent since then don't matter, unless there are a thousand of them.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] unless confirmed, [`CommandError::Gone`].
+    pub fn export_call(&self, session: SessionId) -> Result<CallState, CommandError> {
+        let session = self.sessions.get(&session).ok_or(CommandError::Gone)?;
+        session.export()
+    }
+
+    /// Goes on with a call that another agent has left: afterwards it is a confirmed session here.
+    /// Make a new offer at once ([`UserAgent::offer`]), which tells the peer where this agent is
+    /// and where to send media. What the other agent was in the middle of is not continued.
+    ///
+    /// # Errors
+    /// [`RestoreError::Unreadable`], [`RestoreError::Present`]; [`CommandError::Gone`] if the
+    /// account is.
+    pub fn restore_call(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        state: &CallState,
+    ) -> Result<SessionId, RestoreError> {
+        self.enter(now).map_err(CommandError::from)?;
+        let speaker = self.endpoint.speaker(origin)?;
+        let id = SessionId(self.next_id());
+        let session = Session::restore(&mut self.endpoint, id, speaker, state)?;
+        self.sessions.insert(id, session);
+        self.leave();
+        Ok(id)
+    }
+
+    /// Sets a call up anew in place of one that another agent has left (RFC 3891), where its
+    /// dialog itself can't be continued: from another address, or by another way.
+    ///
+    /// # Errors
+    /// [`RestoreError::Unreadable`]; those of [`UserAgent::invite`].
+    pub fn replace_call(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        state: &CallState,
+        body: Option<Body>,
+    ) -> Result<SessionId, RestoreError> {
+        let dialog = Dialog::restore(&state.dialog)?;
+        let peer = dialog.peer().ok_or(HeaderError("it has no SIP URI"))?;
+        let target = Uri::Sip(peer.clone());
+        let invite = Invite {
+            origin,
+            to: Address::new(target.clone()),
+            target,
+            headers: Vec::new(),
+            body,
+        };
+        Ok(self.invite_replacing(now, invite, &dialog.replaces())?)
+    }
+}

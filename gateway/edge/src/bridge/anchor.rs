@@ -1,6 +1,5 @@
 //! Who may rewrite session descriptions, so that a PBX without WebRTC and a browser can talk.
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 
@@ -11,8 +10,10 @@ use super::config::Srtp;
 /// What a call's sound needs on the PBX's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnchorConfig {
-    /// The address that the PBX is told to send to.
+    /// The address of this machine that the PBX reaches.
     pub local: IpAddr,
+    /// What the PBX is told instead, if anything.
+    pub advertise: Option<IpAddr>,
     /// How sound is encrypted there.
     pub srtp: Srtp,
     /// Whether to learn where sound comes from.
@@ -35,6 +36,15 @@ pub enum Step<'a> {
     AnswerFromBrowser,
 }
 
+/// What becomes of a description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rewritten {
+    /// This goes to the other side.
+    Pass(String),
+    /// Nothing goes to the other side, and this answers the offer.
+    Answer(String),
+}
+
 /// Why a description can't be rewritten.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
@@ -45,20 +55,27 @@ pub struct AnchorError {
     pub why: String,
 }
 
-/// What [`Anchored::rewrite`] answers.
-pub type Rewriting<'a> = Pin<Box<dyn Future<Output = Result<String, AnchorError>> + Send + 'a>>;
+/// A future that a trait object can answer with.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes anchors; the server has one for its media engine.
 pub trait MediaAnchor: Send + Sync + 'static {
-    /// An anchor for one call. Nothing is set up before the first description.
-    fn anchor(&self, config: AnchorConfig) -> Box<dyn Anchored>;
+    /// An anchor for one call.
+    fn anchor(&self, config: AnchorConfig) -> Boxed<'_, Result<Box<dyn Anchored>, AnchorError>>;
 }
 
 /// The sound of one call, carried by the gateway. Dropping it gives everything back.
 pub trait Anchored: Send + Sync {
-    /// The description to send to the other side.
-    fn rewrite<'a>(&'a self, step: Step<'a>, sdp: &'a str) -> Rewriting<'a>;
+    /// The description for the other side.
+    fn rewrite<'a>(
+        &'a self,
+        step: Step<'a>,
+        sdp: &'a str,
+    ) -> Boxed<'a, Result<Rewritten, AnchorError>>;
 
-    /// One line for the log: what was carried.
-    fn summary(&self) -> String;
+    /// Of several branches this one has answered the call.
+    fn confirm<'a>(&'a self, branch: &'a str) -> Boxed<'a, ()>;
+
+    /// The call is over: the log may be told how it was.
+    fn close(self: Box<Self>);
 }

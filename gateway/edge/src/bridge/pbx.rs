@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::config::UpstreamConfig;
+use super::config::{MediaMode, UpstreamConfig};
 use super::link::Hop;
 use super::locate::{self, Rank};
 use super::token::UpstreamId;
@@ -40,6 +41,7 @@ pub(crate) struct Pbx {
     pub(crate) reach: watch::Sender<Reach>,
     /// Somebody had no answer: it is time to ask whether the upstream is alive.
     pub(crate) suspicion: Notify,
+    knows_no_web_rtc: AtomicBool,
     /// Places that took no connection when one was wanted.
     without_tcp: Mutex<HashSet<SocketAddr>>,
 }
@@ -58,6 +60,7 @@ impl Pbx {
             tls,
             reach: watch::channel(Reach::Unknown).0,
             suspicion: Notify::new(),
+            knows_no_web_rtc: AtomicBool::new(false),
             without_tcp: Mutex::default(),
         })
     }
@@ -73,6 +76,20 @@ impl Pbx {
             Ok(Some(Reach::Hops(ranks))) => locate::order(&ranks, |below| super::random() % below),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether calls are anchored from the start.
+    pub(crate) fn wants_anchor(&self) -> bool {
+        match self.config.media {
+            MediaMode::Direct => false,
+            MediaMode::Relay => true,
+            MediaMode::Auto => self.knows_no_web_rtc.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The upstream has shown that it knows no WebRTC.
+    pub(crate) fn learn_anchor(&self) {
+        self.knows_no_web_rtc.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn note_without_tcp(&self, peer: SocketAddr) {

@@ -18,7 +18,6 @@ pub(crate) struct Shared {
     pub(crate) phones: Phones,
     pub(crate) pbxs: Vec<Arc<Pbx>>,
     pub(crate) switch: Arc<dyn Upstream>,
-    #[expect(dead_code, reason = "calls are anchored next")]
     pub(crate) anchor: Option<Arc<dyn MediaAnchor>>,
     pub(crate) socket: Arc<Socket>,
     /// Where PBXs reach the gateway.

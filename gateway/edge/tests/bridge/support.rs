@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::Extension;
 use futures_util::{SinkExt, StreamExt};
 use sidetone_edge::{
-    Bridge, BridgeConfig, Edge, FlowInfo, Limits, MediaMode, Peer, Srtp, TokenKey, Upstream,
-    UpstreamConfig,
+    Bridge, BridgeConfig, Edge, FlowInfo, Limits, MediaAnchor, MediaMode, Peer, Srtp, TokenKey,
+    Upstream, UpstreamConfig,
 };
 use sidetone_sip::message::{self, Incoming, read_frame};
 use sidetone_sip::{Message, Method, Request, Response, Status};
@@ -123,8 +123,22 @@ impl Gateway {
         Self::start_at(any, upstream).await
     }
 
-    /// PBXs reach it at `listen`.
     pub(crate) async fn start_at(listen: SocketAddr, upstream: UpstreamConfig) -> Self {
+        Self::start_with(listen, upstream, None).await
+    }
+
+    /// One that carries sound by `anchor`.
+    pub(crate) async fn anchored(upstream: UpstreamConfig, anchor: Arc<dyn MediaAnchor>) -> Self {
+        let any = "127.0.0.1:0".parse().unwrap();
+        Self::start_with(any, upstream, Some(anchor)).await
+    }
+
+    /// PBXs reach it at `listen`.
+    async fn start_with(
+        listen: SocketAddr,
+        upstream: UpstreamConfig,
+        anchor: Option<Arc<dyn MediaAnchor>>,
+    ) -> Self {
         let config = BridgeConfig {
             listen,
             advertise: None,
@@ -132,7 +146,7 @@ impl Gateway {
         };
         let (heard, switch) = mpsc::unbounded_channel();
         let key = TokenKey::new(&[7; 32]);
-        let bridge = Bridge::start(config, key, Arc::new(Switch(heard)), None)
+        let bridge = Bridge::start(config, key, Arc::new(Switch(heard)), anchor)
             .await
             .unwrap();
         let edge = Edge::new(Arc::new(bridge.clone()), vec![], Limits::default());

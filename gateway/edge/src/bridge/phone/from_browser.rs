@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sidetone_sip::message::{Host, Incoming as Read, Limits, RetryAfter, read_frame};
 use sidetone_sip::transaction::{Persistence, ServerId};
-use sidetone_sip::{FlowId, Message, Method, Request, Response, Status, Uri};
+use sidetone_sip::{FlowId, Message, Method, Request, Response, Status, Text, Uri};
 
-use super::leg::{Leg, Note, Outgoing, Way};
+use super::leg::{Leg, Note, Outgoing, Way, begun};
+use super::media::Passage;
 use super::{BROWSER, Due, MOST_WAITING, Phone, REGISTER_PATIENCE};
 use crate::bridge::binding::{self, Binding, Outcome, Registering};
 use crate::bridge::border;
@@ -204,8 +205,24 @@ impl Phone {
             self.unreachable(server);
             return;
         }
-        let shift = to.route.map_or(0, |route| route.shift);
         let (phone, registering) = self.who(&request, &to);
+        let call_id = request.headers.call_id.clone();
+        let was_anchored = to.route.filter(|route| route.anchored);
+        let was_anchored = was_anchored.map(|route| route.shift);
+        let passage = self
+            .media_of_browser_request(server, &mut request, &to.pbx, hops[0].addr, was_anchored)
+            .await;
+        match passage {
+            Ok(Passage::Onward) => {}
+            Ok(Passage::Answered) => return,
+            Err(error) => {
+                tracing::info!(%error, "a session description is refused");
+                self.release_failed(&call_id);
+                self.refuse(server, error.status);
+                return;
+            }
+        }
+        let shift = self.shift(&call_id, to.route.as_ref());
         border::clean_for_pbx(&self.shared.key, &mut request, shift);
         let outgoing = Outgoing {
             pbx: to.pbx,
@@ -224,6 +241,8 @@ impl Phone {
             client: None,
             proceeding: false,
             cancelled: None,
+            seen: None,
+            call: begun(&outgoing.request),
             way: Way::ToPbx(Box::new(outgoing)),
         };
         self.legs.insert(server, leg);
@@ -235,6 +254,12 @@ impl Phone {
         {
             self.forget(server);
         }
+    }
+
+    /// By how much the PBX's CSeq is ahead of the browser's in this call.
+    fn shift(&self, call_id: &Text, route: Option<&RouteToken>) -> u8 {
+        let of_call = self.calls.get(call_id).map(|call| call.shift);
+        of_call.or(route.map(|route| route.shift)).unwrap_or(0)
     }
 
     /// Where to try: where the dialog is, then wherever the upstream is.
@@ -386,7 +411,10 @@ impl Phone {
         let Some(hop) = self.hops(to).await.into_iter().next().filter(|_| granted) else {
             return;
         };
-        let shift = to.route.map_or(0, |route| route.shift);
+        if !self.media_of_ack(&mut request, true).await {
+            return;
+        }
+        let shift = self.shift(&request.headers.call_id, to.route.as_ref());
         let (phone, _) = self.who(&request, to);
         border::clean_for_pbx(&self.shared.key, &mut request, shift);
         let (link, _) = self.link_for(&to.pbx, &hop, 1, phone, &mut request);
@@ -409,14 +437,29 @@ impl Phone {
             self.attempt(server);
             return;
         }
+        if Box::pin(self.offered_anew(server, &response)).await {
+            return;
+        }
+        if let Err(error) = self.media_of_response(server, &mut response, false).await {
+            self.on_useless_answer(server, &error, response, false);
+            return;
+        }
+        let Some(Leg {
+            way: Way::ToPbx(outgoing),
+            ..
+        }) = self.legs.get(&server)
+        else {
+            return;
+        };
         let registering = outgoing.registering.clone();
+        let status = response.status;
         let flow = outgoing.flow;
         let route = outgoing.peer.map(|peer| RouteToken {
             upstream: outgoing.pbx.id,
             phone: outgoing.phone,
             protocol: outgoing.protocol,
             peer,
-            anchored: false,
+            anchored: self.calls.contains_key(&response.headers.call_id),
             shift: outgoing.shift,
         });
         let pbx = Arc::clone(&outgoing.pbx);
@@ -432,6 +475,7 @@ impl Phone {
             // RFC 3261 §12.1.2: the last one is the first hop of the caller.
             response.headers.record_route.push(route);
         }
+        self.note_failure(server, status);
         match registering {
             Some(registering) if response.status.is_success() => {
                 let phone = registering.phone;

@@ -1,17 +1,26 @@
 //! What PBXs ask of the browser, and what it answers.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use sidetone_sip::transaction::ServerId;
 use sidetone_sip::{FlowId, Request, Response, Status};
 
 use super::leg::{Incoming, Leg, Way};
 use super::{BROWSER, Phone};
 use crate::bridge::border;
+use crate::bridge::pbx::Pbx;
 use crate::bridge::post;
 use crate::bridge::token::{ContactToken, RouteToken};
 
 impl Phone {
-    pub(super) fn on_pbx_request(&mut self, server: ServerId, flow: FlowId, request: Request) {
-        match self.for_browser(flow, request, 0) {
+    pub(super) async fn on_pbx_request(
+        &mut self,
+        server: ServerId,
+        flow: FlowId,
+        request: Request,
+    ) {
+        match self.for_browser(request, 0) {
             Err(status) => self.refuse(server, status),
             // RFC 3261 §21.4.18. A call that is up may wait for the browser to come back.
             Ok((request, _))
@@ -19,7 +28,18 @@ impl Phone {
             {
                 self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
             }
-            Ok((request, token)) => {
+            Ok((mut request, token)) => {
+                let media = match self.side(flow, &token) {
+                    Some((pbx, peer)) => self.media_of_pbx_request(&mut request, &pbx, peer).await,
+                    None => Ok(()),
+                };
+                if let Err(error) = media {
+                    tracing::info!(%error, "a session description is refused");
+                    self.release_failed(&request.headers.call_id);
+                    self.refuse(server, error.status);
+                    return;
+                }
+                self.record_route(&mut request, flow, &token);
                 let incoming = Incoming {
                     upstream: token.upstream,
                     phone: token.phone,
@@ -30,9 +50,33 @@ impl Phone {
         }
     }
 
-    pub(super) fn on_pbx_ack(&mut self, request: Request) {
+    /// The way back of the browser's own requests in the dialog.
+    fn record_route(&self, request: &mut Request, flow: FlowId, token: &ContactToken) {
+        if let Some(link) = self.link(flow)
+            && border::begins_dialogs(&request.method)
+        {
+            let token = RouteToken {
+                upstream: token.upstream,
+                phone: token.phone,
+                protocol: link.protocol,
+                peer: link.peer,
+                anchored: self.calls.contains_key(&request.headers.call_id),
+                shift: 0,
+            };
+            let route = border::record_route(&self.shared.key, &token);
+            request.headers.record_route.insert(0, route);
+        }
+    }
+
+    fn side(&self, flow: FlowId, token: &ContactToken) -> Option<(Arc<Pbx>, SocketAddr)> {
+        let pbx = Arc::clone(self.shared.pbx(token.upstream)?);
+        Some((pbx, self.link(flow)?.peer))
+    }
+
+    pub(super) async fn on_pbx_ack(&mut self, request: Request) {
         // The way back does not matter: nothing answers an ACK, and its dialog has its route.
-        if let Ok((request, _)) = self.for_browser(BROWSER, request, 1) {
+        if let Ok((mut request, _)) = self.for_browser(request, 1) {
+            self.media_of_ack(&mut request, false).await;
             self.transactions.transmit(BROWSER, request.to_bytes());
         }
     }
@@ -40,39 +84,27 @@ impl Phone {
     /// A PBX's request as the browser may see it.
     fn for_browser(
         &self,
-        flow: FlowId,
         mut request: Request,
         attempt: u8,
     ) -> Result<(Request, ContactToken), Status> {
         border::count_hop(&mut request)?;
         let key = &self.shared.key;
         let token = border::reveal_target(key, &mut request).ok_or(Status::NOT_FOUND)?;
-        let pbx = self.shared.pbx(token.upstream).ok_or(Status::NOT_FOUND)?;
+        self.shared.pbx(token.upstream).ok_or(Status::NOT_FOUND)?;
         let branch = key.branch(&post::request_parts(&request));
         let branch = post::branch(self.id, branch, attempt);
         request.headers.via = vec![border::browser_via(self.secure, &branch)];
         // What is left of them named this hop.
         request.headers.route.clear();
-        if border::begins_dialogs(&request.method)
-            && let Some(link) = self.link(flow)
-        {
-            let protocol = link.protocol;
-            let token = RouteToken {
-                upstream: pbx.id,
-                phone: token.phone,
-                protocol,
-                peer: link.peer,
-                anchored: false,
-                shift: 0,
-            };
-            let route = border::record_route(key, &token);
-            request.headers.record_route.insert(0, route);
-        }
         Ok((request, token))
     }
 
     /// The browser's response, for the PBX.
-    pub(super) fn on_browser_response(&mut self, server: ServerId, mut response: Response) {
+    pub(super) async fn on_browser_response(&mut self, server: ServerId, mut response: Response) {
+        if let Err(error) = self.media_of_response(server, &mut response, true).await {
+            self.on_useless_answer(server, &error, response, true);
+            return;
+        }
         let Some(Leg {
             way: Way::ToBrowser(incoming),
             ..
@@ -81,6 +113,7 @@ impl Phone {
             return;
         };
         let (upstream, phone, flow) = (incoming.upstream, incoming.phone, incoming.flow);
+        self.note_failure(server, response.status);
         let Some(asked) = self.transactions.served_request(server) else {
             return;
         };

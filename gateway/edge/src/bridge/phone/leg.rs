@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use sidetone_sip::message::{HeaderName, RawHeader};
 use sidetone_sip::transaction::{ClientId, Persistence, ServerId};
-use sidetone_sip::{FlowId, NoResponse, Request, Response, Status};
+use sidetone_sip::{FlowId, Method, NoResponse, Request, Response, Status, Text};
 
+use super::media::Seen;
 use super::{BROWSER, CANCEL_PATIENCE, Due, Phone};
 use crate::bridge::binding::Registering;
 use crate::bridge::config::Protocol;
@@ -29,6 +30,10 @@ pub(super) struct Leg {
     pub(super) proceeding: bool,
     /// Asked to be, with these Reasons.
     pub(super) cancelled: Option<Vec<RawHeader>>,
+    /// The last description in a response.
+    pub(super) seen: Option<Seen>,
+    /// The call that the request began and whose sound ends with its failure.
+    pub(super) call: Option<Text>,
     pub(super) way: Way,
 }
 
@@ -88,7 +93,7 @@ impl Phone {
         }
         match self.legs.get(&server).map(|leg| &leg.way) {
             Some(Way::ToPbx(_)) => self.on_pbx_response(server, response).await,
-            Some(Way::ToBrowser(_)) => self.on_browser_response(server, response),
+            Some(Way::ToBrowser(_)) => self.on_browser_response(server, response).await,
             None => {}
         }
     }
@@ -148,8 +153,22 @@ impl Phone {
     }
 
     pub(super) fn forget(&mut self, server: ServerId) {
-        self.legs.remove(&server);
+        if let Some(call) = self.legs.remove(&server).and_then(|leg| leg.call) {
+            self.release_failed(&call);
+        }
         self.stop_timer(Due::GiveUp(server));
+    }
+
+    /// The call that a request began came to nothing, and so does its sound. The next attempt, with
+    /// credentials perhaps, has its own.
+    pub(super) fn note_failure(&mut self, server: ServerId, status: Status) {
+        if status.is_final()
+            && !status.is_success()
+            && let Some(leg) = self.legs.get_mut(&server)
+            && let Some(call) = leg.call.take()
+        {
+            self.release_failed(&call);
+        }
     }
 
     // RFC 3261 §9
@@ -213,6 +232,7 @@ impl Phone {
             server: Some(server),
         };
         let now = self.now();
+        let call = begun(&request);
         let client = self
             .transactions
             .forward(now, BROWSER, request, Persistence::Waits, note);
@@ -220,8 +240,16 @@ impl Phone {
             client,
             proceeding: false,
             cancelled: None,
+            seen: None,
+            call,
             way: Way::ToBrowser(incoming),
         };
         self.legs.insert(server, leg);
     }
+}
+
+/// The call that a request begins.
+pub(super) fn begun(request: &Request) -> Option<Text> {
+    let begins = request.method == Method::Invite && request.headers.to.tag().is_none();
+    begins.then(|| request.headers.call_id.detached())
 }

@@ -16,6 +16,7 @@
 mod from_browser;
 mod from_pbx;
 mod leg;
+mod media;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::from_browser::Destination;
 use self::leg::{Leg, Note};
+use self::media::Call;
 use super::binding::Binding;
 use super::link::Link;
 use super::phones::{Input, Origin};
@@ -78,6 +80,8 @@ pub(super) struct Phone {
     transactions: Transactions<Note>,
     links: Vec<Link>,
     legs: BTreeMap<ServerId, Leg>,
+    /// Calls whose sound the gateway carries.
+    calls: BTreeMap<Text, Call>,
     /// What waits for a registration, in order.
     waiting: Vec<Request>,
     due: BTreeSet<(Moment, Due)>,
@@ -101,6 +105,7 @@ impl Phone {
             transactions: Transactions::new(Timers::default(), host),
             links: Vec::new(),
             legs: BTreeMap::new(),
+            calls: BTreeMap::new(),
             waiting: Vec::new(),
             due: BTreeSet::new(),
             origin: Instant::now(),
@@ -224,7 +229,7 @@ impl Phone {
                     server,
                     flow,
                     request,
-                } => self.on_pbx_request(server, flow, request),
+                } => self.on_pbx_request(server, flow, request).await,
                 Happening::Response {
                     client,
                     task,
@@ -236,7 +241,7 @@ impl Phone {
                 Happening::Gone { client, task } => self.on_gone(client, task),
                 Happening::Ack { request } => match destination.take() {
                     Some(to) => self.on_browser_ack(request, &to).await,
-                    None => self.on_pbx_ack(request),
+                    None => self.on_pbx_ack(request).await,
                 },
                 Happening::Cancel {
                     server,
@@ -358,6 +363,9 @@ impl Phone {
     fn leave(&mut self) {
         for phone in std::mem::take(&mut self.claims) {
             self.shared.phones.release(phone, &self.task);
+        }
+        for call in self.calls.keys().cloned().collect::<Vec<_>>() {
+            self.release(&call);
         }
         let asked: Vec<ServerId> = self.legs.keys().copied().collect();
         for server in asked {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use sidetone_sip::auth::Secret;
-use sidetone_sip::message::{Contacts, HeaderName, Transport};
+use sidetone_sip::message::{Contacts, HeaderName, Incoming, Limits, Transport, read_frame};
 use sidetone_sip::{
     Account, Address, Body, Config, Ended, Event, FlowId, Input, Invite, Message, Method, Moment,
     Origin, Output, Request, Response, SeededTokens, SessionEvent, SessionId, Status, TokenSource,
     Uri, UserAgent,
 };
+
+use crate::proxies::Chain;
 
 /// The flow between the two, by the same name at both ends.
 pub(crate) const FLOW: FlowId = FlowId(1);
@@ -35,6 +37,10 @@ impl Side {
 pub(crate) struct Link {
     pub(crate) transport: Transport,
     pub(crate) delay: Duration,
+    /// Up to so many milliseconds come to the delay, so that messages overtake each other.
+    pub(crate) jitter: u64,
+    /// Through whom messages go.
+    pub(crate) proxies: Chain,
     /// Of a hundred messages, how many are lost.
     pub(crate) loss: u64,
     /// Of a hundred messages, how many arrive twice.
@@ -51,6 +57,8 @@ impl Link {
         Self {
             transport,
             delay: Duration::from_millis(10),
+            jitter: 0,
+            proxies: Chain::default(),
             loss: 0,
             duplication: 0,
             is_scripted: false,
@@ -272,15 +280,28 @@ impl Pair {
         let mark = if is_lost { " (lost)" } else { "" };
         self.trace.push(format!("{line}{mark}"));
         for _ in 0..copies {
+            let Some((to, bytes)) = self.relayed(from, &bytes) else {
+                continue;
+            };
             self.sent += 1;
-            let at = self.now + self.link.delay;
-            self.wire
-                .insert((at, self.sent), (from.other(), bytes.clone()));
+            let late = self.link.tokens.bits() % (self.link.jitter + 1);
+            let at = self.now + self.link.delay + Duration::from_millis(late);
+            self.wire.insert((at, self.sent), (to, bytes));
+        }
+    }
+
+    /// Who gets what of a message, once it has gone through the proxies.
+    fn relayed(&mut self, from: Side, bytes: &[u8]) -> Option<(Side, Vec<u8>)> {
+        match read_frame(bytes, &Limits::default()) {
+            Incoming::Message(message) if !self.link.proxies.0.is_empty() => {
+                let (to, message) = self.link.proxies.relay(self.now, from, message)?;
+                Some((to, message.to_bytes()))
+            }
+            _ => Some((from.other(), bytes.to_vec())),
         }
     }
 
     fn describe(&mut self, from: Side, bytes: &[u8]) -> String {
-        use sidetone_sip::message::{Incoming, Limits, read_frame};
         match read_frame(bytes, &Limits::default()) {
             Incoming::Message(message) => {
                 let line = match &message {

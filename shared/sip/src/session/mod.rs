@@ -256,8 +256,10 @@ impl Session {
         if purpose == Purpose::Invite {
             self.leave_early_dialogs(endpoint, "");
         }
+        let number = request.headers.cseq.number;
         let client = self.send(endpoint, request, purpose, answered);
         match purpose {
+            Purpose::Refer => self.on_refer_resent(number),
             Purpose::Invite => {
                 if let Phase::Calling(calling) = &mut self.phase {
                     calling.client = client;

@@ -40,8 +40,8 @@ pub(super) enum Referral {
         consultation: SessionId,
         referred_by: Option<Box<Address>>,
     },
-    Asked,
     /// The number of the REFER, which reports may name (RFC 3515 §2.4.6).
+    Asked(u32),
     Followed(u32),
 }
 
@@ -126,7 +126,7 @@ impl Session {
             headers.push(&ReferSub(false));
             headers.push_raw(HeaderName::Supported, "norefersub");
         }
-        self.referral = Some(Referral::Asked);
+        self.referral = Some(Referral::Asked(request.headers.cseq.number));
         self.send(endpoint, request, Purpose::Refer, 0);
         Ok(())
     }
@@ -135,17 +135,29 @@ impl Session {
         if response.status.is_provisional() {
             return;
         }
+        let number = response.headers.cseq.number;
+        // The report on one REFER can overtake its 202, and so can the next REFER.
+        let is_asked = matches!(self.referral, Some(Referral::Asked(asked)) if asked == number);
         if !response.status.is_success() {
-            self.end_referral(endpoint, TransferOutcome::Failed(response.status));
+            if is_asked {
+                self.end_referral(endpoint, TransferOutcome::Failed(response.status));
+            }
             self.on_request_response(endpoint, response);
-        } else if let Some(referral @ Referral::Asked) = &mut self.referral {
+        } else if is_asked {
             let reports = response.headers.typed::<ReferSub>();
             if let Ok(Some(ReferSub(false))) = reports {
                 self.end_referral(endpoint, TransferOutcome::Unreported);
                 return;
             }
-            *referral = Referral::Followed(response.headers.cseq.number);
+            self.referral = Some(Referral::Followed(number));
             self.start_alarm(endpoint, SessionAlarm::Referral, LASTS);
+        }
+    }
+
+    /// The REFER was sent again, with credentials.
+    pub(super) fn on_refer_resent(&mut self, number: u32) {
+        if let Some(Referral::Asked(asked)) = &mut self.referral {
+            *asked = number;
         }
     }
 
@@ -169,8 +181,7 @@ impl Session {
             return;
         };
         let is_ours = match &self.referral {
-            Some(Referral::Asked) => true,
-            Some(Referral::Followed(number)) => {
+            Some(Referral::Asked(number) | Referral::Followed(number)) => {
                 event.id.is_none_or(|id| *id == *number.to_string())
             }
             Some(Referral::Waiting { .. }) | None => false,

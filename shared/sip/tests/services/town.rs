@@ -6,8 +6,8 @@ use std::time::Duration;
 use sidetone_sip::message::Transport;
 use sidetone_sip::{
     Address, Body, CallFacts, CommandError, Config, EndedBy, Event, FlowId, Input, Invite, Moment,
-    Origin, Output, SeededTokens, SessionEvent, SessionId, Status, TokenSource, TransferEvent, Uri,
-    UserAgent,
+    Origin, Output, Redirection, SeededTokens, SessionEvent, SessionId, Status, SubscriptionEvent,
+    SubscriptionId, TokenSource, TransferEvent, Uri, UserAgent,
 };
 
 /// A phone; also the name of the flow that leads to it.
@@ -20,12 +20,13 @@ pub(crate) const DAVE: Who = 3;
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// Longer than any transaction: what has not happened then never will.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Longer than any transaction, and than a message that is repeated each minute can be lost: what
+/// has not happened then never will.
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// So often a message can be lost without its transaction coming to nothing, which is another
 /// story.
-const MOST_LOSSES: u8 = 4;
+const MOST_LOSSES: u8 = 2;
 
 /// What becomes of messages.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,8 @@ struct Phone {
     timeout: Option<Moment>,
     incoming: VecDeque<(SessionId, CallFacts)>,
     events: BTreeMap<SessionId, VecDeque<SessionEvent>>,
+    /// Sessions of which progress was heard.
+    ringing: Vec<SessionId>,
     /// Of those no script asks for.
     others: VecDeque<Event>,
 }
@@ -111,6 +114,8 @@ impl Town {
                 keep_alive: None,
                 takes_transfers: true,
                 takes_replacements: true,
+                redirection: Redirection::Follow { most: 5 },
+                notifies: vec!["dialog".into()],
                 ..Config::new(name, &format!("{name}.invalid"))
             };
             let tokens = Box::new(SeededTokens::new(weather.seed * 16 + seed));
@@ -119,6 +124,7 @@ impl Town {
                 timeout: None,
                 incoming: VecDeque::new(),
                 events: BTreeMap::new(),
+                ringing: Vec::new(),
                 others: VecDeque::new(),
             }
         });
@@ -140,6 +146,10 @@ impl Town {
             }
         }
         town
+    }
+
+    pub(crate) fn agent(&self, who: Who) -> &UserAgent {
+        &self.phones[who].agent
     }
 
     #[track_caller]
@@ -181,9 +191,11 @@ impl Town {
             } => phone.incoming.push_back((session, *facts)),
             // Whether they come is a question of the weather.
             Event::Session {
-                event:
-                    SessionEvent::Progress { .. }
-                    | SessionEvent::Transfer(TransferEvent::Progress { .. }),
+                session,
+                event: SessionEvent::Progress { .. },
+            } => phone.ringing.push(session),
+            Event::Session {
+                event: SessionEvent::Transfer(TransferEvent::Progress { .. }),
                 ..
             } => {}
             Event::Session { session, event } => {
@@ -413,6 +425,27 @@ impl Town {
     pub(crate) fn ended(&mut self, who: Who, session: SessionId) -> (EndedBy, Option<Status>) {
         match self.heard(who, session) {
             SessionEvent::Ended(ended) => (ended.by, ended.status),
+            other => self.fail(format_args!("{} has {other:?}", NAMES[who])),
+        }
+    }
+
+    /// Waits until `who` knows that it rings, which a phone repeats each minute.
+    #[track_caller]
+    pub(crate) fn ringing(&mut self, who: Who, session: SessionId) {
+        self.wait_for("ringing", |town| {
+            town.phones[who].ringing.contains(&session).then_some(())
+        });
+    }
+
+    /// What is heard next of what somebody is subscribed to.
+    #[track_caller]
+    pub(crate) fn told(&mut self, who: Who) -> (SubscriptionId, SubscriptionEvent) {
+        let what = format!("news for {}", NAMES[who]);
+        match self.wait_for(&what, |town| town.phones[who].others.pop_front()) {
+            Event::Subscription {
+                subscription,
+                event,
+            } => (subscription, event),
             other => self.fail(format_args!("{} has {other:?}", NAMES[who])),
         }
     }

@@ -109,7 +109,7 @@ fn busy(town: &mut Town) {
     town.hang_up(ALICE, first);
 }
 
-fn refuse(town: &mut Town, call: Call, status: Status) {
+pub(crate) fn refuse(town: &mut Town, call: Call, status: Status) {
     let (who, session) = call.callee;
     town.command(who, |agent, now| {
         agent.reject(now, session, status, Vec::new())

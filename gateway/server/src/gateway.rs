@@ -192,19 +192,14 @@ async fn open_bridge(config: &Config, switch: &Switch) -> Result<Option<Bridge>,
     }
     let path = config.data.join("bridge.key");
     let key = TokenKey::kept_at(&path).map_err(|source| StartError::TokenKey { path, source })?;
-    let usual = crate::config::BridgePort::USUAL;
-    let start = async |listen| {
-        let config = BridgeConfig {
-            listen,
-            advertise: config.bridge.advertise,
-            upstreams: config.upstreams.clone(),
-        };
-        Bridge::start(config, key.clone(), Arc::new(switch.clone()), None).await
-    };
-    let bridge = match start(config.bridge.listen.unwrap_or(usual)).await {
+    let start =
+        async |bridge| Bridge::start(bridge, key.clone(), Arc::new(switch.clone()), None).await;
+    let wanted = config.bridge_config();
+    let bridge = match start(wanted.clone()).await {
         Err(error @ BridgeError::Listen { .. }) if config.bridge.listen.is_none() => {
             tracing::warn!(%error, "PBXs are told any port instead");
-            start(SocketAddr::new(usual.ip(), 0)).await
+            let listen = SocketAddr::new(wanted.listen.ip(), 0);
+            start(BridgeConfig { listen, ..wanted }).await
         }
         other => other,
     };

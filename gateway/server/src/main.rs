@@ -19,7 +19,7 @@ struct Cli {
 enum Command {
     /// Serve the app and carry its calls
     Serve(Options),
-    /// Read the configuration and say what is wrong with it
+    /// Read the configuration, try every upstream, and say what is wrong
     CheckConfig(Options),
 }
 
@@ -72,13 +72,36 @@ fn main() -> ExitCode {
     };
     if !serve {
         say("The configuration is right.");
-        return ExitCode::SUCCESS;
+        return check_upstreams(&config);
     }
     logging::start(&config.log);
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("Sidetone can't start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says of each upstream what was found there.
+#[tokio::main]
+async fn check_upstreams(config: &Config) -> ExitCode {
+    if config.upstreams.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    match sidetone_edge::Bridge::check(&config.bridge_config()).await {
+        Ok(findings) => {
+            for finding in &findings {
+                say(&finding.to_string());
+            }
+            match findings.iter().all(|finding| finding.reached) {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            }
+        }
+        Err(error) => {
+            eprintln!("The upstreams can't be tried: {error}");
             ExitCode::FAILURE
         }
     }

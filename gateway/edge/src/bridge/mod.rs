@@ -24,6 +24,7 @@
 mod anchor;
 mod binding;
 mod border;
+mod check;
 mod config;
 mod framing;
 mod link;
@@ -47,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use anchor::*;
+pub use check::Finding;
 pub use config::*;
 pub use token::TokenKey;
 

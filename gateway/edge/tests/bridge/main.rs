@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
+mod check;
 mod media;
 mod registration;
+mod returns;
 mod strangers;
 mod support;
 mod takeover;

@@ -222,13 +222,13 @@ async fn a_pbx_without_connections_gets_large_datagrams() {
     }
 }
 
-struct Authority {
+pub(crate) struct Authority {
     pem: String,
-    acceptor: tokio_rustls::TlsAcceptor,
+    pub(crate) acceptor: tokio_rustls::TlsAcceptor,
 }
 
 /// A certificate for `name`, which signs itself.
-fn authority(name: &str) -> Authority {
+pub(crate) fn authority(name: &str) -> Authority {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -244,7 +244,11 @@ fn authority(name: &str) -> Authority {
     }
 }
 
-fn trusting(uri: &str, authority: &Authority, folder: &tempfile::TempDir) -> UpstreamConfig {
+pub(crate) fn trusting(
+    uri: &str,
+    authority: &Authority,
+    folder: &tempfile::TempDir,
+) -> UpstreamConfig {
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, &authority.pem).unwrap();
     UpstreamConfig {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use sidetone_edge::{Limits, Origin, UpstreamConfig};
+use sidetone_edge::{BridgeConfig, Limits, Origin, UpstreamConfig};
 use sidetone_sip::auth::Secret;
 
 /// All settings, checked.
@@ -72,6 +72,18 @@ pub struct BridgePort {
     pub listen: Option<SocketAddr>,
     /// What PBXs are told instead of the address that the machine sends from.
     pub advertise: Option<IpAddr>,
+}
+
+impl Config {
+    /// What the bridge is told.
+    #[must_use]
+    pub fn bridge_config(&self) -> BridgeConfig {
+        BridgeConfig {
+            listen: self.bridge.listen.unwrap_or(BridgePort::USUAL),
+            advertise: self.bridge.advertise,
+            upstreams: self.upstreams.clone(),
+        }
+    }
 }
 
 impl BridgePort {

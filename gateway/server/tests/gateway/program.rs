@@ -46,6 +46,47 @@ fn check_config_says_what_is_wrong() {
 }
 
 #[test]
+fn check_config_tries_the_upstreams() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = socket.local_addr().unwrap();
+    let upstream = |name: &str, uri: &str| {
+        format!("[[upstream]]\nname = '{name}'\ndomain = '{name}.example'\nuri = '{uri}'\n")
+    };
+    let check = |toml: String| {
+        std::fs::write(dir.path().join("sidetone.toml"), toml).unwrap();
+        let arguments = ["check-config", "--config", "sidetone.toml"];
+        sidetone(dir.path()).args(arguments).output().unwrap()
+    };
+    let answering = std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let asked = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+        let lines = asked.lines();
+        let mut answer = "SIP/2.0 200 OK\r\n".to_owned();
+        for line in lines.filter(|line| kept.iter().any(|name| line.starts_with(name))) {
+            answer += &format!("{line}\r\n");
+        }
+        answer += "Content-Length: 0\r\n\r\n";
+        socket.send_to(answer.as_bytes(), from).unwrap();
+    });
+    let good = check(upstream("office", &format!("sip:{addr};transport=udp")));
+    answering.join().unwrap();
+    let words = std::str::from_utf8(&good.stdout).unwrap();
+    assert!(words.contains("Upstream office: reached\n"), "{words}");
+    assert!(
+        words.contains("answers OPTIONS with 200 OK after "),
+        "{words}"
+    );
+    assert!(good.status.success());
+    let bad = check(upstream("away", "sip:pbx.invalid"));
+    let words = std::str::from_utf8(&bad.stdout).unwrap();
+    assert!(words.contains("Upstream away: NOT reached\n"), "{words}");
+    assert_eq!(bad.status.code(), Some(1));
+}
+
+#[test]
 fn a_start_that_fails_says_why() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("file"), "").unwrap();

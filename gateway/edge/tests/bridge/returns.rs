@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use sidetone_edge::UpstreamConfig;
+use sidetone_sip::message::HeaderName;
+use sidetone_sip::{Message, Method, Response, Status};
+
+use crate::support::{Browser, Gateway, Pbx, parse, register, request, soon};
+
+/// One that is asked often whether it is alive.
+fn watched(pbx: &Pbx) -> UpstreamConfig {
+    UpstreamConfig {
+        keep_alive: Duration::from_millis(50),
+        ..pbx.upstream()
+    }
+}
+
+/// Answers the gateway's questions, and all registrations with what is granted.
+async fn serve(pbx: &Pbx, until: impl Fn(&sidetone_sip::Request) -> bool) {
+    let mut buffer = vec![0; 65536];
+    loop {
+        let received = soon("a message to the PBX", pbx.socket.recv_from(&mut buffer)).await;
+        let (length, from) = received.unwrap();
+        let Message::Request(asked) = parse(&buffer[..length]) else {
+            continue;
+        };
+        let mut answer = Response::to(&asked, Status::OK, Some("pbx"));
+        answer.headers.contact = asked.headers.contact.clone();
+        answer.headers.push_raw(HeaderName::Expires, "600");
+        pbx.send_to(answer, from).await;
+        if until(&asked) {
+            return;
+        }
+    }
+}
+
+async fn registered(gateway: &Gateway, pbx: &Pbx, number: u32) -> Browser {
+    let mut browser = gateway.browser().await;
+    browser.send(&register("one", number)).await;
+    // Earlier ones may still be repeated.
+    serve(pbx, |asked| {
+        asked.method == Method::Register && asked.headers.cseq.number == number
+    })
+    .await;
+    browser.response(200).await;
+    browser
+}
+
+#[tokio::test]
+async fn a_pbx_that_is_away_is_unavailable_at_once_and_back_within_seconds() {
+    let pbx = Pbx::start().await;
+    let gateway = Gateway::start(watched(&pbx)).await;
+    // It has answered before, so that its silence means something.
+    serve(&pbx, |asked| asked.method == Method::Options).await;
+    let mut browser = registered(&gateway, &pbx, 1).await;
+    let addr = pbx.addr();
+    drop(pbx);
+    // Until the gateway has noticed, a request would wait for an answer; it is asked again.
+    let mut number = 1;
+    let refused = loop {
+        number += 1;
+        browser.send(&register("one", number)).await;
+        let answer = soon("an answer", answer_or_none(&mut browser)).await;
+        if let Some(answer) = answer {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status, Status::SERVICE_UNAVAILABLE);
+    let later: u64 = {
+        let mut values = refused.headers.raw(&HeaderName::RetryAfter);
+        values.next().unwrap().parse().unwrap()
+    };
+    assert!((2..=4).contains(&later), "{later}");
+    // It comes back, and the phone is sent to register anew.
+    let socket = tokio::net::UdpSocket::bind(addr).await.unwrap();
+    let pbx = Pbx { socket };
+    let (_, ()) = tokio::join!(
+        async {
+            serve(&pbx, |asked| asked.method == Method::Options).await;
+        },
+        browser.closed(),
+    );
+    registered(&gateway, &pbx, number + 1).await;
+}
+
+/// A final answer, if there is one before long.
+async fn answer_or_none(browser: &mut Browser) -> Option<Response> {
+    let answer = tokio::time::timeout(Duration::from_millis(500), browser.receive()).await;
+    answer.ok().map(crate::support::response)
+}
+
+#[tokio::test]
+async fn a_pbx_that_never_answers_options_is_asked_for_all_else() {
+    let pbx = Pbx::start().await;
+    let gateway = Gateway::start(watched(&pbx)).await;
+    let mut browser = gateway.browser().await;
+    let mut buffer = vec![0; 65536];
+    let mut questions = 0;
+    // Two questions stay unanswered, each repeated; then the phone comes.
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 2 {
+        let received = soon("a question", pbx.socket.recv_from(&mut buffer)).await;
+        let asked = request(parse(&buffer[..received.unwrap().0]));
+        assert_eq!(asked.method, Method::Options);
+        seen.insert(asked.headers.call_id.to_string());
+        questions += 1;
+    }
+    assert!(questions >= 2);
+    browser.send(&register("one", 1)).await;
+    loop {
+        let received = soon("the registration", pbx.socket.recv_from(&mut buffer)).await;
+        let (length, from) = received.unwrap();
+        let asked = request(parse(&buffer[..length]));
+        if asked.method == Method::Register {
+            pbx.respond(&asked, 200, "pbx", from).await;
+            break;
+        }
+    }
+    browser.response(200).await;
+}

@@ -14,6 +14,10 @@
 //! `user_agent → session, subscription, registration, publication → endpoint → dialog →
 //! transaction → message`, each importing only downwards.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
 pub mod auth;
 mod dialog;
 mod endpoint;

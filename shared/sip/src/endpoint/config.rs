@@ -30,10 +30,10 @@ pub struct Config {
     /// Event packages of which a NOTIFY is taken without a subscription, such as
     /// `message-summary` ([`super::Event::Unsolicited`]).
     pub unsolicited: Vec<Text>,
-    /// Whether a peer may ask for a transfer by REFER ([`super::TransferEvent::Requested`]); else
+    /// Whether a peer may ask for a transfer by REFER ([`crate::TransferEvent::Requested`]); else
     /// it is answered with 405.
     pub takes_transfers: bool,
-    /// Whether an INVITE may take the place of another call ([`super::CallFacts::replaces`],
+    /// Whether an INVITE may take the place of another call ([`crate::CallFacts::replaces`],
     /// RFC 3891); else Replaces means nothing, and is refused where it is required.
     pub takes_replacements: bool,
     /// What becomes of a call that is redirected by 300, 301 or 302.
@@ -72,7 +72,7 @@ pub enum ReliableProvisionals {
 /// without TLS if the first was a `sips:` URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redirection {
-    /// It ends, and [`super::Ended::response`] names the targets.
+    /// It ends, and [`crate::Ended::response`] names the targets.
     End,
     /// The application chooses ([`super::SessionEvent::Redirected`]), and again when what it chose
     /// does not answer and there are others.

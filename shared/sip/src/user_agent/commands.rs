@@ -19,7 +19,7 @@ impl UserAgent {
     /// Adds an account and registers it: now if its flow is up, else when it comes up. It is
     /// refreshed until it is removed, and registered again whenever the flow comes up, unless its
     /// secret was refused: then [`UserAgent::refresh_account`] has to say so.
-    /// States are told by [`Event::Registration`].
+    /// States are told by [`crate::Event::Registration`].
     ///
     /// # Errors
     /// [`CommandError::Contract`].
@@ -86,7 +86,7 @@ impl UserAgent {
     }
 
     /// Unregisters (if registered) and forgets the account; ends with
-    /// [`RegistrationState::Unregistered`].
+    /// [`crate::RegistrationState::Unregistered`].
     ///
     /// # Errors
     /// [`CommandError::Gone`].
@@ -101,7 +101,7 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Starts a session. What becomes of it is told by [`Event::Session`].
+    /// Starts a session. What becomes of it is told by [`crate::Event::Session`].
     ///
     /// # Errors
     /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`].
@@ -148,7 +148,7 @@ impl UserAgent {
     ///
     /// A session that takes the place of another ([`crate::CallFacts::replaces`]) ends that one by
     /// this; if that was answered meanwhile and only an unanswered one was meant, this session is
-    /// refused with 486 instead and [`SessionEvent::Ended`].
+    /// refused with 486 instead and [`crate::SessionEvent::Ended`].
     ///
     /// # Errors
     /// [`CommandError::WrongState`] unless it rings.
@@ -157,7 +157,7 @@ impl UserAgent {
     }
 
     /// Refuses an incoming session with a final status (300–699) and these headers. It then is
-    /// [`SessionEvent::Ended`], too.
+    /// [`crate::SessionEvent::Ended`], too.
     ///
     /// # Errors
     /// [`CommandError::WrongState`] unless it rings, and for any other status.
@@ -188,7 +188,7 @@ impl UserAgent {
         })
     }
 
-    /// Calls one of the targets of [`SessionEvent::Redirected`] instead, in the same session.
+    /// Calls one of the targets of [`crate::SessionEvent::Redirected`] instead, in the same session.
     ///
     /// # Errors
     /// [`CommandError::WrongState`] unless it was told and this is one of them,
@@ -211,8 +211,8 @@ impl UserAgent {
     }
 
     /// Asks the peer of a confirmed session for a new offer (a re-INVITE without one, RFC 3261
-    /// §14.1). [`SessionEvent::Offer`] brings it, and the ACK waits for
-    /// [`UserAgent::answer_offer`]; [`SessionEvent::OfferRefused`] if the peer has none to make.
+    /// §14.1). [`crate::SessionEvent::Offer`] brings it, and the ACK waits for
+    /// [`UserAgent::answer_offer`]; [`crate::SessionEvent::OfferRefused`] if the peer has none to make.
     ///
     /// # Errors
     /// [`CommandError::WrongState`] unless confirmed and no offer is under way.
@@ -235,8 +235,8 @@ impl UserAgent {
     }
 
     /// Takes the offer of [`UserAgent::offer`] back, by CANCEL if it is on its way (RFC 3261
-    /// §9.1). It still ends by an event: [`SessionEvent::OfferRefused`] with 487, or
-    /// [`SessionEvent::OfferAnswered`] if the answer came first. An UPDATE can't be cancelled; its
+    /// §9.1). It still ends by an event: [`crate::SessionEvent::OfferRefused`] with 487, or
+    /// [`crate::SessionEvent::OfferAnswered`] if the answer came first. An UPDATE can't be cancelled; its
     /// answer is awaited.
     ///
     /// # Errors
@@ -247,7 +247,7 @@ impl UserAgent {
         })
     }
 
-    /// Answers [`SessionEvent::Offer`].
+    /// Answers [`crate::SessionEvent::Offer`].
     /// Also answers an offer that came in the 2xx to an INVITE without one.
     ///
     /// # Errors
@@ -258,7 +258,7 @@ impl UserAgent {
         })
     }
 
-    /// Refuses [`SessionEvent::Offer`]; the session stays as it was. The offer of a response can't
+    /// Refuses [`crate::SessionEvent::Offer`]; the session stays as it was. The offer of a response can't
     /// be refused (RFC 3261 §13.2.2.4): answer it, then end the session.
     ///
     /// # Errors
@@ -279,7 +279,7 @@ impl UserAgent {
         })
     }
 
-    /// Sends a request outside of any session; its end is told by [`Event::RequestAnswered`].
+    /// Sends a request outside of any session; its end is told by [`crate::Event::RequestAnswered`].
     ///
     /// # Errors
     /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`],
@@ -296,7 +296,7 @@ impl UserAgent {
         Ok(id)
     }
 
-    /// Answers [`Event::RequestReceived`].
+    /// Answers [`crate::Event::RequestReceived`].
     ///
     /// # Errors
     /// [`CommandError::Gone`] if it was answered before or its sender has given up,
@@ -331,7 +331,7 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Asks the flow for a sign of life now: [`Event::FlowAnswered`] or [`Event::FlowSilent`].
+    /// Asks the flow for a sign of life now: [`crate::Event::FlowAnswered`] or [`Event::FlowSilent`].
     ///
     /// # Errors
     /// [`CommandError::NoFlow`].

@@ -89,6 +89,11 @@ fn lint(console: &Console, report: &mut Report) {
         clippy.args(["--target", TARGET, "--", "-Dwarnings"]);
         one(console.run("Linting what runs in the browser", About(90), &mut clippy))
     });
+    report.check("links in the documentation of the SIP agent", || {
+        let mut doc = cargo(&["doc", "--package", "sidetone-sip", "--no-deps"]);
+        doc.env("RUSTDOCFLAGS", "-Dwarnings");
+        one(console.run("Checking links in the documentation", About(10), &mut doc))
+    });
     if answer("cargo", &["deny", "--version"]).is_some() {
         report.check("licences, bans and sources", || {
             let mut deny = cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]);

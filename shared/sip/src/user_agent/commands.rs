@@ -331,7 +331,7 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Asks the flow for a sign of life now: [`crate::Event::FlowAnswered`] or [`Event::FlowSilent`].
+    /// Asks the flow for a sign of life now: [`crate::Event::FlowAnswered`] or [`crate::Event::FlowSilent`].
     ///
     /// # Errors
     /// [`CommandError::NoFlow`].

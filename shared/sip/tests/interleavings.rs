@@ -26,6 +26,36 @@ proptest! {
     }
 }
 
+/// Operations around challenges, keepers of secrets and publications, which a fair choice among
+/// all seldom brings together.
+fn of_accounts() -> impl Strategy<Value = [u8; 3]> {
+    let kinds: &[u8] = &[
+        0x01, 0x02, 0x03, 0x05, 0x06, 0x09, 0x0d, 0x12, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x64, 0x64,
+        0x65, 0x65, 0x65, 0x66, 0x66, 0x68, 0x69, 0x6a, 0x6b,
+    ];
+    let kind = prop::sample::select(kinds);
+    (kind, any::<bool>(), any::<u8>(), any::<u8>()).prop_map(|(kind, is_b, which, amount)| {
+        let side = if is_b { 0x80 } else { 0 };
+        [kind | side, which, amount]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1024,
+        rng_seed: RngSeed::Fixed(7616),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_is_challenged_ends_well(kind in any::<u8>(), operations in vec(of_accounts(), 0..120)) {
+        let mut script = vec![kind];
+        script.extend(operations.into_iter().flatten());
+        world::live(&script);
+    }
+}
+
 /// What the fuzzer starts from, and what it found.
 #[test]
 fn the_seeds_end_well() {

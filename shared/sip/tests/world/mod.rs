@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use operation::{Command, Fate, Operation, Side};
 use sidetone_sip::auth::Secret;
-use sidetone_sip::message::Transport;
+use sidetone_sip::message::{HeaderName, RawHeader, Transport};
+use sidetone_sip::push::Push;
 use sidetone_sip::{
-    Account, AccountId, Address, Answer, Body, CommandError, Config, Event, FlowId, Input, Invite,
-    Method, Moment, Origin, OutgoingRequest, Output, ReliableProvisionals, RequestId, SeededTokens,
-    SessionEvent, SessionId, Status, Uri, UserAgent,
+    Account, AccountId, Address, Answer, Body, ChallengeId, CommandError, Config, CredentialSource,
+    Event, FlowId, Input, Invite, Method, Moment, Origin, OutgoingRequest, Output, PublicationId,
+    Publish, ReliableProvisionals, RequestId, SeededTokens, SessionEvent, SessionId, Status, Uri,
+    UserAgent,
 };
 use watch::Watch;
 
@@ -30,6 +32,8 @@ struct Person {
     timeout: Option<Moment>,
     accounts: Vec<AccountId>,
     requests: VecDeque<RequestId>,
+    challenges: VecDeque<ChallengeId>,
+    publications: Vec<PublicationId>,
 }
 
 struct World {
@@ -42,6 +46,8 @@ struct World {
     is_reliable: bool,
     fates: u8,
     delay: Duration,
+    /// How many challenges were made.
+    nonces: u64,
 }
 
 /// Carries out the operations, three bytes each; the first byte of all chooses the transport, and
@@ -65,7 +71,7 @@ impl World {
         let person = |name: &str, seed| Person {
             agent: UserAgent::new(
                 Config {
-                    accepts: vec![Method::Register, Method::Message],
+                    accepts: vec![Method::Register, Method::Message, Method::Publish],
                     reliable_provisionals,
                     ..Config::new(name, &format!("{name}.invalid"))
                 },
@@ -75,6 +81,8 @@ impl World {
             timeout: None,
             accounts: Vec::new(),
             requests: VecDeque::new(),
+            challenges: VecDeque::new(),
+            publications: Vec::new(),
         };
         let people = BTreeMap::from([(Side::A, person("a", 1)), (Side::B, person("b", 2))]);
         let mut world = Self {
@@ -86,6 +94,7 @@ impl World {
             is_reliable,
             fates: 0,
             delay: Duration::from_millis(10),
+            nonces: 0,
         };
         world.mend();
         world
@@ -117,6 +126,10 @@ impl World {
                     self.attempt(side, |agent, now| agent.end(now, session, None));
                     self.drain(side);
                 }
+                while let Some(id) = self.person(side).publications.pop() {
+                    self.attempt(side, |agent, now| agent.unpublish(now, id));
+                    self.drain(side);
+                }
                 while let Some(account) = self.person(side).accounts.pop() {
                     self.attempt(side, |agent, now| agent.remove_account(now, account));
                     self.drain(side);
@@ -127,6 +140,9 @@ impl World {
                 for side in [Side::A, Side::B] {
                     while !self.person(side).requests.is_empty() {
                         self.command(side, Command::Respond(0));
+                    }
+                    while !self.person(side).challenges.is_empty() {
+                        self.command(side, Command::AnswerChallenge(1));
                     }
                 }
             }
@@ -393,23 +409,75 @@ impl World {
             }
             Command::Respond(which) => {
                 if let Some(id) = self.person(side).requests.pop_front() {
+                    let (status, header) = match which {
+                        0x40..0x80 => (Status::UNAUTHORIZED, self.challenge()),
+                        _ if which % 4 == 2 => (Status::NOT_FOUND, None),
+                        _ if which % 4 == 3 => (Status::TEMPORARILY_UNAVAILABLE, None),
+                        0xf0.. => (Status::CONDITIONAL_REQUEST_FAILED, None),
+                        _ => (Status::OK, Some(header(HeaderName::SipEtag, "tag"))),
+                    };
                     let answer = Answer {
-                        status: match which % 4 {
-                            0 | 1 => Status::OK,
-                            2 => Status::NOT_FOUND,
-                            _ => Status::TEMPORARILY_UNAVAILABLE,
-                        },
-                        contacts: Vec::new(),
-                        headers: Vec::new(),
-                        body: None,
+                        headers: header.into_iter().collect(),
+                        ..Answer::of(status)
                     };
                     self.attempt(side, |agent, now| agent.respond(now, id, answer));
                 }
             }
-            Command::AddAccount => {
-                if self.person(side).accounts.len() < 3 {
-                    let added = self.attempt(side, |agent, now| agent.add_account(now, account()));
-                    self.person(side).accounts.extend(added);
+            Command::AddAccount => self.add_account(side, Secret::new("secret").into()),
+            Command::AddKept => self.add_account(side, CredentialSource::Application),
+            Command::AnswerChallenge(which) => {
+                if let Some(id) = self.person(side).challenges.pop_front() {
+                    let response = (which % 3 != 0).then(|| "00".into());
+                    self.attempt(side, |agent, now| agent.answer_challenge(now, id, response));
+                }
+            }
+            Command::Challenge(which) => {
+                let challenge = self.challenge();
+                on_session(
+                    self,
+                    which,
+                    &|agent, now, id| {
+                        let challenge = challenge.iter().cloned().collect();
+                        agent.reject(now, id, Status::UNAUTHORIZED, challenge)
+                    },
+                    |_, _| {},
+                );
+            }
+            Command::Publish => {
+                let publish = Publish {
+                    origin,
+                    target: uri("sip:me@example.org"),
+                    package: "presence".into(),
+                    body: body(),
+                    expires: 600,
+                    headers: Vec::new(),
+                };
+                if self.person(side).publications.len() < 3 {
+                    let made = self.attempt(side, |agent, now| agent.publish(now, publish));
+                    self.person(side).publications.extend(made);
+                }
+            }
+            Command::Modify(which) => {
+                if let Some(id) = chosen(&self.person(side).publications, which) {
+                    self.attempt(side, |agent, now| agent.modify_publication(now, id, body()));
+                }
+            }
+            Command::Unpublish(which) => {
+                if let Some(id) = chosen(&self.person(side).publications, which) {
+                    self.person(side).publications.retain(|other| *other != id);
+                    self.attempt(side, |agent, now| agent.unpublish(now, id));
+                }
+            }
+            Command::SetPush(which) => {
+                let push = Push {
+                    provider: "webpush".into(),
+                    param: None,
+                    prid: Some("1".into()),
+                    wakes_itself: true,
+                };
+                let push = Some(&push).filter(|_| which % 2 == 0);
+                if let Some(id) = self.person(side).account(which) {
+                    self.attempt(side, |agent, now| agent.set_push(now, id, push));
                 }
             }
             Command::RefreshAccount(which) => {
@@ -429,6 +497,33 @@ impl World {
         }
         self.drain(side);
     }
+
+    fn add_account(&mut self, side: Side, credentials: CredentialSource) {
+        if self.person(side).accounts.len() < 3 {
+            let account = account(credentials);
+            let added = self.attempt(side, |agent, now| agent.add_account(now, account));
+            self.person(side).accounts.extend(added);
+        }
+    }
+
+    /// A challenge with a nonce of its own.
+    fn challenge(&mut self) -> Option<RawHeader> {
+        self.nonces += 1;
+        let value = format!(r#"Digest realm="r", nonce="{}", qop="auth""#, self.nonces);
+        Some(header(HeaderName::WwwAuthenticate, &value))
+    }
+}
+
+fn header(name: HeaderName, value: &str) -> RawHeader {
+    RawHeader {
+        name,
+        value: value.into(),
+    }
+}
+
+fn chosen<T: Copy>(all: &[T], which: u8) -> Option<T> {
+    let index = usize::from(which).checked_rem(all.len())?;
+    all.get(index).copied()
 }
 
 type Done = Result<(), CommandError>;
@@ -447,13 +542,11 @@ impl Person {
             0..240 => self.open_sessions().collect(),
             _ => self.watch.sessions.keys().copied().collect(),
         };
-        let index = usize::from(which).checked_rem(all.len())?;
-        all.get(index).copied()
+        chosen(&all, which)
     }
 
     fn account(&self, which: u8) -> Option<AccountId> {
-        let index = usize::from(which).checked_rem(self.accounts.len())?;
-        self.accounts.get(index).copied()
+        chosen(&self.accounts, which)
     }
 
     fn origin(&self) -> Origin {
@@ -471,6 +564,7 @@ impl Person {
         self.watch.on_event(event);
         match event {
             Event::RequestReceived { id, .. } => self.requests.push_back(*id),
+            Event::Challenged { challenge, .. } => self.challenges.push_back(*challenge),
             Event::Session {
                 event: SessionEvent::Incoming { request, .. },
                 ..
@@ -488,13 +582,13 @@ fn address(text: &str) -> Address {
     Address::new(uri(text))
 }
 
-fn account() -> Account {
+fn account(credentials: CredentialSource) -> Account {
     Account {
         flow: FLOW,
         address_of_record: address("sip:me@example.org"),
         registrar: uri("sip:example.org"),
         auth_user: None,
-        credentials: Secret::new("secret").into(),
+        credentials,
         contact: address("sip:me@me.invalid"),
         expires: 600,
     }

@@ -40,7 +40,9 @@ pub(crate) enum Operation {
 /// A command to an agent. Numbers choose among what there is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Command {
-    Invite { with_offer: bool },
+    Invite {
+        with_offer: bool,
+    },
     Progress(u8),
     EarlyMedia(u8),
     Accept(u8),
@@ -59,6 +61,16 @@ pub(crate) enum Command {
     RefreshAccount(u8),
     RemoveAccount(u8),
     Probe,
+    /// An account whose secret is kept elsewhere.
+    AddKept,
+    /// Answers a challenge; every third time with a refusal.
+    AnswerChallenge(u8),
+    /// Rejects a call with a challenge.
+    Challenge(u8),
+    Publish,
+    Modify(u8),
+    Unpublish(u8),
+    SetPush(u8),
 }
 
 /// What a link does to a message.
@@ -86,11 +98,20 @@ impl Operation {
     pub(crate) fn decode([kind, which, amount]: [u8; 3]) -> Self {
         let side = if kind & 0x80 == 0 { Side::A } else { Side::B };
         if kind & 0x60 == 0x60 {
-            let command = match kind & 3 {
-                0 => Command::Update(which),
-                1 => Command::RequestOffer(which),
-                2 => Command::WithdrawOffer(which),
-                _ => Command::EarlyMedia(which),
+            let command = match kind & 0x0f {
+                4 => Command::AddKept,
+                5 => Command::AnswerChallenge(which),
+                6 | 7 => Command::Challenge(which),
+                8 => Command::Publish,
+                9 => Command::Modify(which),
+                10 => Command::Unpublish(which),
+                11 => Command::SetPush(which),
+                kind => match kind & 3 {
+                    0 => Command::Update(which),
+                    1 => Command::RequestOffer(which),
+                    2 => Command::WithdrawOffer(which),
+                    _ => Command::EarlyMedia(which),
+                },
             };
             return Self::Command(side, command);
         }

@@ -27,6 +27,7 @@ use crate::rtp::packet::{Packet, Source};
 use crate::rtp::report::Reporter;
 use crate::sdp::description::Pacing;
 use crate::sdp::{Codec, Direction, Format, LocalTransport, Offer, WebDescription, WebLine};
+use crate::transport::Path;
 use crate::transport::browser::{Browser, BrowserOutput};
 use crate::transport::demux::Protocol;
 use crate::transport::dtls::Identity;
@@ -44,12 +45,14 @@ pub(crate) struct Shared {
     pub(crate) crypto: Arc<dyn RTCCryptoProvider>,
     pub(crate) clock: WallClock,
     pub(crate) candidates: Vec<SocketAddr>,
+    /// Whether the same addresses take streams.
+    pub(crate) takes_streams: bool,
 }
 
 /// What an endpoint asks its owner to do.
 #[derive(Debug)]
 pub(crate) enum Output {
-    Transmit(SocketAddr, Bytes),
+    Transmit(Path, Bytes),
     Event(LegEvent),
     /// Nothing else; call [`Endpoint::handle_timeout`] at this instant, if any.
     Timeout(Option<Instant>),
@@ -148,6 +151,7 @@ impl Endpoint {
             audio: Some(WebLine {
                 transport: LocalTransport {
                     candidates: &self.shared.candidates,
+                    takes_streams: self.shared.takes_streams,
                     fingerprint: self.shared.identity.fingerprint(),
                     ice_ufrag: ufrag,
                     ice_pwd: pwd,
@@ -173,7 +177,7 @@ impl Endpoint {
     pub(crate) fn handle_check(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Path,
         check: Check,
     ) -> Result<(), Dropped> {
         let result = self.browser.handle_check(now, from, check);

@@ -5,7 +5,7 @@
 
 mod peer;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use peer::pbx::{Pbx, SUITES};
@@ -13,7 +13,8 @@ use peer::{OPUS, PCMU, Peer, TELEPHONE_EVENT, media, media_with};
 use sidetone_media::{
     BrowserOffer, Counters, Media, PbxSrtp, Relay, RelayConfig, RelayError, RelayEvent,
 };
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
 
 const RTPMAPS: &str = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\n\
                        a=rtpmap:101 telephone-event/8000\r\n";
@@ -402,6 +403,74 @@ async fn an_ice_restart_is_between_us_and_the_browser() {
     assert_eq!(heard.payload, b"after the restart");
     call.down(9600, b"and down").await;
     assert_eq!(call.browser.relay_events, [RelayEvent::Connected]);
+}
+
+/// Stands between a peer that speaks UDP and the gateway's port for streams.
+async fn carry(socket: UdpSocket, peer: SocketAddr, mut stream: TcpStream) {
+    let mut buffer = [0; 2048];
+    let mut unread = Vec::new();
+    loop {
+        let mut bytes = [0; 4096];
+        tokio::select! {
+            received = socket.recv_from(&mut buffer) => {
+                let (length, from) = received.unwrap();
+                assert_eq!(from, peer);
+                let header = (length as u16).to_be_bytes();
+                stream.write_all(&[&header, &buffer[..length]].concat()).await.unwrap();
+            }
+            read = stream.read(&mut bytes) => match read.unwrap() {
+                0 => return,
+                length => unread.extend(&bytes[..length]),
+            }
+        }
+        while let Some((header, rest)) = unread.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_be_bytes(*header));
+            let Some(packet) = rest.get(..length) else {
+                break;
+            };
+            socket.send_to(packet, peer).await.unwrap();
+            unread.drain(..2 + length);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_goes_over_tcp_where_there_is_no_udp() {
+    let media = media().await;
+    let relay = media.relay(config(PbxSrtp::None)).await.unwrap();
+    let (mut browser, mut pbx) = (Peer::new(&[]).await, Pbx::new().await);
+    let offer = offered(&relay, &browser.offer()).await;
+    pbx.hear_of(&offer);
+    let answer = pbx.sdp("RTP/AVP", "111 0 101", RTPMAPS);
+    let answer = relay.answer_from_pbx("a", &answer).await.unwrap();
+
+    let port = media.local_addr().port();
+    let offered = format!(" tcp 1520435199 127.0.0.1 {port} typ host tcptype passive\r\n");
+    assert!(answer.contains(&offered), "{answer}");
+    let stream = TcpStream::connect(media.local_addr()).await.unwrap();
+    let between = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let other_port = between.local_addr().unwrap().port();
+    let peer = browser.socket.local_addr().unwrap();
+    let carrier = tokio::spawn(carry(between, peer, stream));
+    let lines = answer.lines().filter(|line| !line.contains(" tcp "));
+    let answer: String = lines.map(|line| format!("{line}\r\n")).collect();
+    let udp = format!("127.0.0.1 {port} typ");
+    browser.accept(&answer.replace(&udp, &format!("127.0.0.1 {other_port} typ")));
+
+    let mut call = Call {
+        media,
+        relay,
+        browser,
+        pbx,
+        description: String::new(),
+    };
+    call.browser.connect_relay(&mut call.relay).await;
+    call.speak().await;
+    // The stream ends with the call.
+    drop(call.relay);
+    let ended = tokio::time::timeout(Duration::from_secs(20), carrier).await;
+    ended.expect("the stream stays open").unwrap();
+    until(&call.media, "its address", |c| c.addresses == 0).await;
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ fn shared(now: Instant) -> Arc<Shared> {
         crypto: rtc_crypto::default_provider().unwrap(),
         clock: WallClock::new(now),
         candidates: vec!["192.0.2.1:4000".parse().unwrap()],
+        takes_streams: false,
     })
 }
 
@@ -97,7 +98,7 @@ impl Call {
         let to = self.endpoint.browser.credentials().clone();
         let request = check(&*crypto, &to, &[ATTR_USE_CANDIDATE]);
         let check = Check::parse(&request).unwrap();
-        let from = BROWSER.parse().unwrap();
+        let from = Path::Udp(BROWSER.parse().unwrap());
         self.endpoint.handle_check(self.now, from, check).unwrap();
         self.drain();
     }
@@ -164,7 +165,7 @@ impl Call {
         loop {
             match self.endpoint.poll_output() {
                 Output::Transmit(to, bytes) => {
-                    assert_eq!(to.to_string(), BROWSER);
+                    assert_eq!(to, Path::Udp(BROWSER.parse().unwrap()));
                     match Protocol::of(&bytes).unwrap() {
                         Protocol::Stun => {}
                         Protocol::Dtls => {

@@ -11,6 +11,7 @@ use crate::endpoint::{Endpoint, Output};
 use crate::relay::RelayEvent;
 use crate::relay::bridge::{Bridge, BridgeOutput, Forward};
 use crate::relay::ports::PortPair;
+use crate::transport::Path;
 use crate::transport::browser::Browser;
 use crate::transport::demux::Protocol;
 use crate::transport::ice::Check;
@@ -36,7 +37,7 @@ pub(super) struct Relay {
 
 /// What is left to do for a call.
 pub(super) enum Task {
-    ToBrowser(SocketAddr, bytes::Bytes),
+    ToBrowser(Path, bytes::Bytes),
     ReportToPbx(SocketAddr, Vec<u8>),
     /// It is over.
     End,
@@ -55,7 +56,7 @@ impl Call {
     pub(super) fn handle_check(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Path,
         check: Check,
     ) -> Result<(), Dropped> {
         match self {
@@ -71,7 +72,7 @@ impl Call {
         protocol: Protocol,
         buffer: &mut [u8],
         length: usize,
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<SocketAddr>, Dropped> {
         match self {
             Self::Leg(leg) => {
                 let datagram = &mut buffer[..length];

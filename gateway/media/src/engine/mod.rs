@@ -9,6 +9,7 @@
 //! nothing over one by one.
 
 mod call;
+mod streams;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -21,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
+use socket2::SockRef;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error, info, trace};
+use tracing::{debug, error, info, trace, warn};
 
 use crate::clock::WallClock;
 use crate::counters::{Dropped, Tally};
@@ -32,6 +34,7 @@ use crate::relay::bridge::{Bridge, Component};
 use crate::relay::ports::{PortPair, Ports};
 use crate::relay::{Relay, RelayConfig, RelayError};
 use crate::sdp::Offer;
+use crate::transport::Path;
 use crate::transport::candidates::host_candidates;
 use crate::transport::demux::Protocol;
 use crate::transport::dtls::Identity;
@@ -39,6 +42,7 @@ use crate::transport::ice::Check;
 use crate::transport::srtp::MAX_TRAILER;
 use crate::{Hold, Leg, MediaConfig, MediaError, Program};
 use call::{Call, Task};
+use streams::{Frame, Streams};
 
 /// No path that carries calls takes larger datagrams.
 const MAX_DATAGRAM: usize = 2048;
@@ -48,11 +52,17 @@ const BATCH: usize = 64;
 const MAX_ADDRESSES: usize = 16;
 /// While a call is heard that often, nobody else can claim its addresses.
 const ADDRESS_HOLD: Duration = Duration::from_secs(5);
+/// What the shared socket holds while the thread is busy: a tenth of a second of 1,000 calls. The
+/// system may give less.
+const SOCKET_BUFFER: usize = 8 << 20;
 const EVENTS: usize = 32;
 const EVENTS_AT_ONCE: usize = 256;
 
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
+const LISTENER: Token = Token(2);
+/// Tokens from here on are those of streams.
+const FIRST_STREAM: usize = usize::MAX / 2;
 
 /// Names a call within its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,16 +70,16 @@ pub(crate) struct CallId(usize);
 
 impl CallId {
     fn token(self, component: Component) -> Token {
-        Token(2 * self.0 + 2 + usize::from(component == Component::Rtcp))
+        Token(2 * (self.0 + 2) + usize::from(component == Component::Rtcp))
     }
 
-    /// The inverse; not for [`SOCKET`] and [`WAKER`].
+    /// The inverse; not for tokens of other things.
     fn from_token(token: Token) -> (Self, Component) {
         let component = match token.0 % 2 {
             0 => Component::Rtp,
             _ => Component::Rtcp,
         };
-        (Self((token.0 - 2) / 2), component)
+        (Self(token.0 / 2 - 2), component)
     }
 }
 
@@ -141,6 +151,8 @@ pub(crate) struct Engine {
     /// Closed with the last handle, it could not tell of its end.
     _waker: Arc<Waker>,
     socket: UdpSocket,
+    /// `None` where somebody else has the port.
+    streams: Option<Streams>,
     /// The sockets that may have more than has been read.
     unread: Vec<Token>,
     ports: Ports,
@@ -148,7 +160,7 @@ pub(crate) struct Engine {
     tally: Arc<Tally>,
     calls: HashMap<CallId, Slot>,
     by_ufrag: HashMap<String, CallId>,
-    by_address: HashMap<SocketAddr, CallId>,
+    by_address: HashMap<Path, CallId>,
     deadlines: BTreeSet<(Instant, CallId)>,
     next_id: usize,
 }
@@ -158,7 +170,7 @@ struct Slot {
     deadline: Option<Instant>,
     ufrags: Vec<String>,
     /// Oldest first.
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Path>,
 }
 
 impl Engine {
@@ -173,9 +185,17 @@ impl Engine {
         let poll = Poll::new()?;
         let mut socket = UdpSocket::bind(config.listen)?;
         let local = socket.local_addr()?;
+        let options = SockRef::from(&socket);
+        options.set_recv_buffer_size(SOCKET_BUFFER)?;
+        options.set_send_buffer_size(SOCKET_BUFFER)?;
         let registry = poll.registry();
         registry.register(&mut socket, SOCKET, Interest::READABLE)?;
         let waker = Arc::new(Waker::new(registry, WAKER)?);
+        let streams = Streams::listen(local, registry, LISTENER, FIRST_STREAM);
+        if let Err(error) = &streams {
+            warn!(%local, %error, "no media over TCP: networks without UDP are shut out");
+        }
+        let streams = streams.ok();
         let crypto = rtc_crypto::default_provider()
             .map_err(|error| MediaError::Encryption(error.to_string()))?;
         let shared = Shared {
@@ -184,6 +204,7 @@ impl Engine {
             crypto,
             clock: WallClock::new(Instant::now()),
             candidates: host_candidates(local, &config.advertise)?,
+            takes_streams: streams.is_some(),
         };
         info!(%local, candidates = ?shared.candidates, "media socket open");
         let (sender, commands) = channel();
@@ -192,6 +213,7 @@ impl Engine {
             commands,
             _waker: waker.clone(),
             socket,
+            streams,
             unread: Vec::new(),
             ports: Ports::new(&config.relay_ports),
             shared: Arc::new(shared),
@@ -221,19 +243,29 @@ impl Engine {
                 return;
             }
             readable.append(&mut self.unread);
-            for token in events.iter().map(mio::event::Event::token) {
-                if token == WAKER {
-                    if self.on_commands().is_err() {
-                        return;
+            let now = Instant::now();
+            for event in &events {
+                match event.token() {
+                    WAKER => {
+                        if self.on_commands().is_err() {
+                            return;
+                        }
                     }
-                } else {
-                    readable.push(token);
+                    token => {
+                        if event.is_writable()
+                            && let Some(streams) = &mut self.streams
+                        {
+                            streams.on_writable(token);
+                        }
+                        readable.push(token);
+                    }
                 }
             }
-            let now = Instant::now();
             for token in readable.drain(..) {
                 match token {
                     SOCKET => self.on_browsers_readable(now, &mut buffer),
+                    LISTENER => self.on_connections(now),
+                    Token(FIRST_STREAM..) => self.on_stream_readable(now, token, &mut buffer),
                     token => self.on_pbx_readable(now, token, &mut buffer),
                 }
             }
@@ -246,8 +278,13 @@ impl Engine {
         if !self.unread.is_empty() {
             return Some(Duration::ZERO);
         }
-        let next = self.deadlines.first();
-        next.map(|(at, _)| at.saturating_duration_since(Instant::now()))
+        let streams = self.streams.as_ref();
+        let due = [
+            self.deadlines.first().map(|(at, _)| *at),
+            streams.and_then(Streams::poll_timeout),
+        ];
+        let next = due.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
     /// # Errors
@@ -393,8 +430,11 @@ impl Engine {
         for ufrag in &slot.ufrags {
             self.by_ufrag.remove(ufrag);
         }
-        for address in &slot.addresses {
-            self.by_address.remove(address);
+        for path in &slot.addresses {
+            self.by_address.remove(path);
+            if let (Path::Tcp(address), Some(streams)) = (path, &mut self.streams) {
+                streams.close_address(*address);
+            }
         }
         self.tally_of(&slot.call).fetch_sub(1, Relaxed);
         if let Call::Relay(relay) = slot.call {
@@ -420,11 +460,7 @@ impl Engine {
         for _ in 0..BATCH {
             match self.socket.recv_from(&mut buffer[..MAX_DATAGRAM]) {
                 Ok((length, from)) => {
-                    Tally::count(&self.tally.received);
-                    if let Err(why) = self.on_browser_datagram(now, from, buffer, length) {
-                        trace!(%from, ?why, length, "datagram dropped");
-                        self.tally.on_dropped(why);
-                    }
+                    self.on_browser_packet(now, Path::Udp(from), buffer, length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An ICMP error of some earlier datagram; it says nothing about the socket.
@@ -434,10 +470,52 @@ impl Engine {
         self.unread.push(SOCKET);
     }
 
+    fn on_connections(&mut self, now: Instant) {
+        if let Some(streams) = &mut self.streams {
+            streams.accept(now, self.poll.registry());
+        }
+    }
+
+    fn on_stream_readable(&mut self, now: Instant, token: Token, buffer: &mut [u8]) {
+        for _ in 0..BATCH {
+            let Some(streams) = &mut self.streams else {
+                return;
+            };
+            let Some(from) = streams.address(token) else {
+                return;
+            };
+            match streams.read(token, &mut buffer[..MAX_DATAGRAM]) {
+                Frame::Packet(length) => {
+                    self.on_browser_packet(now, Path::Tcp(from), buffer, length);
+                }
+                Frame::Pending => return,
+                Frame::Closed => return self.disclaim(Path::Tcp(from)),
+            }
+        }
+        self.unread.push(token);
+    }
+
+    /// `path` leads nowhere any more.
+    fn disclaim(&mut self, path: Path) {
+        let holder = self.by_address.remove(&path);
+        if let Some(slot) = holder.and_then(|id| self.calls.get_mut(&id)) {
+            slot.addresses.retain(|address| *address != path);
+        }
+        self.gauge();
+    }
+
+    fn on_browser_packet(&mut self, now: Instant, from: Path, buffer: &mut [u8], length: usize) {
+        Tally::count(&self.tally.received);
+        if let Err(why) = self.on_browser_datagram(now, from, buffer, length) {
+            trace!(?from, ?why, length, "packet dropped");
+            self.tally.on_dropped(why);
+        }
+    }
+
     fn on_browser_datagram(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Path,
         buffer: &mut [u8],
         length: usize,
     ) -> Result<(), Dropped> {
@@ -483,7 +561,13 @@ impl Engine {
                 .handle_pbx(now, component, from, buffer, length);
             match handled {
                 Ok(Some((to, length))) => {
-                    send(&self.socket, &self.tally, to, &buffer[..length]);
+                    send_to_browser(
+                        &self.socket,
+                        &mut self.streams,
+                        &self.tally,
+                        to,
+                        &buffer[..length],
+                    );
                 }
                 Ok(None) => {}
                 Err(why) => {
@@ -495,7 +579,7 @@ impl Engine {
         self.unread.push(token);
     }
 
-    fn on_check(&mut self, now: Instant, from: SocketAddr, check: Check) -> Result<(), Dropped> {
+    fn on_check(&mut self, now: Instant, from: Path, check: Check) -> Result<(), Dropped> {
         let found = self.by_ufrag.get(&check.local_ufrag);
         let id = *found.ok_or(Dropped::Unknown)?;
         // Whoever could forge source addresses would otherwise divert another call's sound.
@@ -506,6 +590,9 @@ impl Engine {
         }
         let slot = self.calls.get_mut(&id).ok_or(Dropped::Unknown)?;
         slot.call.handle_check(now, from, check)?;
+        if let (Path::Tcp(address), Some(streams)) = (from, &mut self.streams) {
+            streams.on_known(address);
+        }
         let renamed = slot.call.browser().ufrags().count() != slot.ufrags.len();
         self.claim(id, from);
         if renamed {
@@ -516,7 +603,7 @@ impl Engine {
     }
 
     /// Makes `from` an address of the call `id`.
-    fn claim(&mut self, id: CallId, from: SocketAddr) {
+    fn claim(&mut self, id: CallId, from: Path) {
         let former = self.by_address.insert(from, id);
         if former == Some(id) {
             return;
@@ -527,7 +614,7 @@ impl Engine {
         if let Some(slot) = self.calls.get_mut(&id) {
             slot.addresses.push(from);
             if slot.addresses.len() > MAX_ADDRESSES {
-                let in_use = [slot.call.browser().address(), Some(from)];
+                let in_use = [slot.call.browser().path(), Some(from)];
                 let mut addresses = slot.addresses.iter();
                 let idle = addresses.position(|address| !in_use.contains(&Some(*address)));
                 if let Some(index) = idle {
@@ -556,6 +643,9 @@ impl Engine {
     fn on_timeout(&mut self, now: Instant) {
         let due = self.deadlines.iter().take_while(|(at, _)| *at <= now);
         let due: Vec<CallId> = due.map(|(_, id)| *id).collect();
+        if let Some(streams) = &mut self.streams {
+            streams.handle_timeout(now);
+        }
         for id in due {
             if let Some(slot) = self.calls.get_mut(&id) {
                 slot.call.handle_timeout(now);
@@ -571,7 +661,9 @@ impl Engine {
         };
         let wake = loop {
             match slot.call.poll_task() {
-                Task::ToBrowser(to, bytes) => send(&self.socket, &self.tally, to, &bytes),
+                Task::ToBrowser(to, bytes) => {
+                    send_to_browser(&self.socket, &mut self.streams, &self.tally, to, &bytes);
+                }
                 Task::ReportToPbx(to, report) => {
                     if let Call::Relay(relay) = &slot.call {
                         send(&relay.ports.rtcp, &self.tally, to, &report);
@@ -588,6 +680,20 @@ impl Engine {
             slot.deadline = wake;
         }
     }
+}
+
+fn send_to_browser(
+    socket: &UdpSocket,
+    streams: &mut Option<Streams>,
+    tally: &Tally,
+    to: Path,
+    bytes: &[u8],
+) {
+    let sent = match to {
+        Path::Udp(to) => return send(socket, tally, to, bytes),
+        Path::Tcp(to) => streams.as_mut().is_some_and(|s| s.send(to, bytes)),
+    };
+    Tally::count(if sent { &tally.sent } else { &tally.unsent });
 }
 
 fn send(socket: &UdpSocket, tally: &Tally, to: SocketAddr, bytes: &[u8]) {

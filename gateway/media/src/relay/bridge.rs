@@ -17,6 +17,7 @@ use rtc_crypto::RTCCryptoProvider;
 use super::negotiation::{Agreement, Negotiation};
 use super::payloads::{Payload, Payloads};
 use super::splice::Splice;
+use super::watch::Watch;
 use super::{BrowserOffer, RelayConfig, RelayError, RelayEvent, RelayStats, StreamStats};
 use crate::MediaError;
 use crate::counters::Dropped;
@@ -24,6 +25,7 @@ use crate::endpoint::{Shared, random};
 use crate::rtp::packet::{Packet, Source};
 use crate::rtp::report::Reporter;
 use crate::sdp::{Codec, LocalTransport, Offer};
+use crate::transport::Path;
 use crate::transport::browser::{Browser, BrowserOutput, Remote};
 use crate::transport::demux::Protocol;
 use crate::transport::ice::{Check, Credentials};
@@ -31,8 +33,6 @@ use crate::transport::srtp::{MAX_TRAILER, MasterKey, Protector, Suite, Unprotect
 
 const FIRST_REPORT: Duration = Duration::from_millis(500);
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-/// As for browsers: whoever sends sound sends at least reports as often.
-const SILENCE: Duration = Duration::from_secs(30);
 /// More early answers than a call has forks are not its own.
 const MAX_BRANCHES: usize = 16;
 
@@ -46,13 +46,13 @@ pub(crate) enum Component {
 /// What the bridge asks its owner to do.
 #[derive(Debug)]
 pub(crate) enum BridgeOutput {
-    ToBrowser(SocketAddr, bytes::Bytes),
+    ToBrowser(Path, bytes::Bytes),
     ReportToPbx(SocketAddr, Vec<u8>),
     Event(RelayEvent),
 }
 
-/// Where a packet goes, and how much of its buffer it fills.
-pub(crate) type Forward = Option<(SocketAddr, usize)>;
+/// Where a packet goes, if anywhere, and how much of its buffer it fills.
+pub(crate) type Forward<To> = Option<(To, usize)>;
 
 /// One direction.
 struct Stream {
@@ -99,8 +99,7 @@ pub(crate) struct Bridge {
     browser_reporter: Reporter,
     pbx_reporter: Reporter,
     report_due: Option<Instant>,
-    pbx_heard: Instant,
-    pbx_is_silent: bool,
+    pbx_watch: Watch,
     outputs: VecDeque<BridgeOutput>,
 }
 
@@ -150,8 +149,7 @@ impl Bridge {
             browser_reporter: Reporter::new(shared.clock, now),
             pbx_reporter: Reporter::new(shared.clock, now),
             report_due: None,
-            pbx_heard: now,
-            pbx_is_silent: false,
+            pbx_watch: Watch::new(now),
             outputs: VecDeque::new(),
             shared,
         })
@@ -218,7 +216,7 @@ impl Bridge {
             Some(agreement) => self.settle(branch, agreement)?,
             None => self.forget(branch),
         }
-        self.pbx_heard = now;
+        self.pbx_watch.on_heard(now);
         Ok(answer)
     }
 
@@ -268,7 +266,7 @@ impl Bridge {
         let index = self.branches.iter().position(|b| b.name == name);
         self.active = self.active.or(index);
         self.protect_for_active();
-        self.pbx_heard = now;
+        self.pbx_watch.on_heard(now);
         Ok(answer)
     }
 
@@ -373,7 +371,7 @@ impl Bridge {
     pub(crate) fn handle_check(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Path,
         check: Check,
     ) -> Result<(), Dropped> {
         let result = self.browser.handle_check(now, from, check);
@@ -392,7 +390,7 @@ impl Bridge {
         protocol: Protocol,
         buffer: &mut [u8],
         length: usize,
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<SocketAddr>, Dropped> {
         let result = match protocol {
             Protocol::Rtp => self.handle_browser_rtp(now, buffer, length),
             Protocol::Rtcp => self.handle_browser_rtcp(now, &mut buffer[..length]),
@@ -413,7 +411,7 @@ impl Bridge {
         now: Instant,
         buffer: &mut [u8],
         length: usize,
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<SocketAddr>, Dropped> {
         let length = self.browser.unprotect_rtp(now, &mut buffer[..length])?;
         let packet = Packet::parse(&buffer[..length]).ok_or(Dropped::Malformed)?;
         let Some(index) = self.sending_index() else {
@@ -449,7 +447,7 @@ impl Bridge {
         &mut self,
         now: Instant,
         datagram: &mut [u8],
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<SocketAddr>, Dropped> {
         let length = self.browser.unprotect_rtcp(now, datagram)?;
         let ssrc = self.down.source.ssrc;
         let understood = self
@@ -470,7 +468,7 @@ impl Bridge {
         from: SocketAddr,
         buffer: &mut [u8],
         length: usize,
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<Path>, Dropped> {
         let result = match (Protocol::of(&buffer[..length]), component) {
             (Some(Protocol::Rtp), Component::Rtp) => self.handle_pbx_rtp(now, from, buffer, length),
             // Some multiplex without asking (RFC 5761).
@@ -489,7 +487,7 @@ impl Bridge {
         from: SocketAddr,
         buffer: &mut [u8],
         length: usize,
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<Path>, Dropped> {
         let index = self.branch_of(from).ok_or(Dropped::Unknown)?;
         let branch = &mut self.branches[index];
         let length = match &mut branch.unprotector {
@@ -513,7 +511,7 @@ impl Bridge {
                 self.protect_for_active();
             }
         }
-        self.on_pbx_heard(now);
+        self.pbx_watch.on_heard(now);
         self.down
             .on_received(now, &packet, payload, &mut self.pbx_reporter);
         let agreement = &self.branches[index].agreement;
@@ -540,7 +538,7 @@ impl Bridge {
         component: Component,
         from: SocketAddr,
         datagram: &mut [u8],
-    ) -> Result<Forward, Dropped> {
+    ) -> Result<Forward<Path>, Dropped> {
         let symmetric = self.symmetric;
         let is_from = |branch: &Branch| match component {
             Component::Rtp => branch.hears(from, symmetric),
@@ -568,7 +566,7 @@ impl Bridge {
         if symmetric && component == Component::Rtcp {
             branch.learned_rtcp = Some(from);
         }
-        self.on_pbx_heard(now);
+        self.pbx_watch.on_heard(now);
         Ok(None)
     }
 
@@ -582,11 +580,6 @@ impl Bridge {
             branches.position(|branch| branch.hears(from, self.symmetric))
         };
         known.or_else(learns)
-    }
-
-    fn on_pbx_heard(&mut self, now: Instant) {
-        self.pbx_heard = now;
-        self.pbx_is_silent = false;
     }
 
     /// Does what is due at `now`.
@@ -620,7 +613,7 @@ impl Bridge {
                 }
                 BrowserOutput::Connected => {
                     self.report_due = self.report_due.or(Some(now + FIRST_REPORT));
-                    self.pbx_heard = now;
+                    self.pbx_watch.on_heard(now);
                     RelayEvent::Connected
                 }
                 BrowserOutput::Silent => RelayEvent::BrowserSilent,
@@ -659,11 +652,7 @@ impl Bridge {
         let speaks = branch.is_some_and(|branch| {
             branch.agreement.pbx.sends() && branch.agreement.browser.receives()
         });
-        if !speaks {
-            // The silence counts from when it is to speak again.
-            self.pbx_heard = now;
-        } else if now >= self.pbx_heard + SILENCE && !self.pbx_is_silent {
-            self.pbx_is_silent = true;
+        if self.pbx_watch.check(now, speaks) {
             self.outputs
                 .push_back(BridgeOutput::Event(RelayEvent::PbxSilent));
         }
@@ -746,6 +735,7 @@ fn transport<'a>(shared: &'a Shared, browser: &'a Browser) -> LocalTransport<'a>
     let Credentials { ufrag, pwd } = browser.credentials();
     LocalTransport {
         candidates: &shared.candidates,
+        takes_streams: shared.takes_streams,
         fingerprint: shared.identity.fingerprint(),
         ice_ufrag: ufrag,
         ice_pwd: pwd,

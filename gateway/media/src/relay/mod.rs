@@ -12,6 +12,7 @@ mod payloads;
 pub(crate) mod ports;
 mod splice;
 mod stats;
+mod watch;
 
 use std::net::IpAddr;
 use std::time::Instant;

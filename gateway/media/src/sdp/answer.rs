@@ -11,6 +11,8 @@ use super::{Direction, Fingerprint, Format};
 pub(crate) struct LocalTransport<'a> {
     /// The candidates, best first; never empty.
     pub(crate) candidates: &'a [SocketAddr],
+    /// Whether the same addresses take streams (RFC 6544).
+    pub(crate) takes_streams: bool,
     pub(crate) fingerprint: &'a Fingerprint,
     pub(crate) ice_ufrag: &'a str,
     pub(crate) ice_pwd: &'a str,
@@ -68,6 +70,7 @@ impl WebLine<'_> {
     fn write(&self, f: &mut Formatter<'_>, section: &Section) -> fmt::Result {
         let LocalTransport {
             candidates,
+            takes_streams,
             fingerprint,
             ice_ufrag,
             ice_pwd,
@@ -104,8 +107,25 @@ impl WebLine<'_> {
                 "a=candidate:{foundation} 1 udp {priority} {ip} {port} typ host\r\n"
             )?;
         }
+        let streams = candidates.iter().filter(|_| takes_streams).enumerate();
+        for (index, candidate) in streams {
+            let (ip, port) = (candidate.ip(), candidate.port());
+            let priority = stream_priority(index);
+            let foundation = candidates.len() + index + 1;
+            write!(
+                f,
+                "a=candidate:{foundation} 1 tcp {priority} {ip} {port} typ host tcptype passive\r\n"
+            )?;
+        }
         write!(f, "a=end-of-candidates\r\n")
     }
+}
+
+/// RFC 6544 §4.2, for component 1 of a passive host candidate: below all of UDP.
+fn stream_priority(index: usize) -> u32 {
+    const PASSIVE: u32 = 4;
+    let other_preference = 8191 - u32::try_from(index).unwrap_or(8191).min(8191);
+    (90 << 24) | (((PASSIVE << 13) + other_preference) << 8) | 255
 }
 
 /// The end of an `m=` line, and what its payload types stand for.

@@ -62,6 +62,7 @@ fn answer_to(offer: &str) -> String {
                     "192.0.2.1:4000".parse().unwrap(),
                     "[2001:db8::1]:4000".parse().unwrap(),
                 ],
+                takes_streams: true,
                 fingerprint: &fingerprint,
                 ice_ufrag: "ours",
                 ice_pwd: "password",
@@ -126,6 +127,8 @@ a=msid:sidetone sidetone-audio\r\n\
 a=ssrc:99 cname:sidetone\r\n\
 a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n\
 a=candidate:2 1 udp 2130706175 2001:db8::1 4000 typ host\r\n\
+a=candidate:3 1 tcp 1520435199 192.0.2.1 4000 typ host tcptype passive\r\n\
+a=candidate:4 1 tcp 1520434943 2001:db8::1 4000 typ host tcptype passive\r\n\
 a=end-of-candidates\r\n\
 m=video 0 UDP/TLS/RTP/SAVPF 96 97\r\n\
 c=IN IP4 0.0.0.0\r\n\

@@ -11,7 +11,6 @@
 //! Silence is reported, once until the browser is heard again; what it means is the owner's to say.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use bytes::Bytes;
 use dimpl::crypto::SrtpProfile;
 use tracing::debug;
 
+use super::Path;
 use super::dtls::{Association, DtlsError, DtlsOutput, Role};
 use super::ice::{Check, Credentials, LiteAgent};
 use super::srtp::{MasterKey, Protector, Suite, Unprotector};
@@ -48,7 +48,7 @@ pub(crate) struct Remote {
 /// What the owner is told or asked to do.
 #[derive(Debug)]
 pub(crate) enum BrowserOutput {
-    Transmit(SocketAddr, Bytes),
+    Transmit(Path, Bytes),
     Connected,
     /// Nothing has been heard for 30 seconds.
     Silent,
@@ -163,7 +163,7 @@ impl Browser {
     }
 
     /// Where to send.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
+    pub(crate) fn path(&self) -> Option<Path> {
         self.ice.remote()
     }
 
@@ -178,7 +178,7 @@ impl Browser {
     pub(crate) fn handle_check(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Path,
         mut check: Check,
     ) -> Result<(), Dropped> {
         let crypto = &*self.shared.crypto;
@@ -240,7 +240,7 @@ impl Browser {
         &mut self,
         buffer: &mut [u8],
         length: usize,
-    ) -> Option<(SocketAddr, usize)> {
+    ) -> Option<(Path, usize)> {
         let (to, keys) = (self.ice.remote()?, self.keys.as_mut()?);
         Some((to, keys.protector.protect_rtp(buffer, length)?))
     }

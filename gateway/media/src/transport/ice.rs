@@ -26,6 +26,8 @@ use rtc_stun::message::{
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
 
+use super::Path;
+
 /// Our half of the user name and the password (RFC 8445 §5.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
@@ -96,8 +98,8 @@ pub(crate) struct LiteAgent {
 
 #[derive(Clone, Copy)]
 enum Remote {
-    Reachable(SocketAddr),
-    Nominated(SocketAddr),
+    Reachable(Path),
+    Nominated(Path),
 }
 
 impl LiteAgent {
@@ -120,9 +122,9 @@ impl LiteAgent {
     }
 
     /// Where to send, once the browser has been heard.
-    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+    pub(crate) fn remote(&self) -> Option<Path> {
         self.remote.map(|remote| match remote {
-            Remote::Reachable(address) | Remote::Nominated(address) => address,
+            Remote::Reachable(path) | Remote::Nominated(path) => path,
         })
     }
 
@@ -134,7 +136,7 @@ impl LiteAgent {
     /// Answers a check from `from`; `None` if it is not authentic.
     pub(crate) fn handle_check(
         &mut self,
-        from: SocketAddr,
+        from: Path,
         check: &mut Check,
         crypto: &dyn RTCCryptoProvider,
     ) -> Option<Bytes> {
@@ -155,7 +157,13 @@ impl LiteAgent {
             };
             return respond(&check.message, BINDING_ERROR, &conflict, key, crypto);
         }
-        let response = respond(&check.message, BINDING_SUCCESS, &mapped(from), key, crypto)?;
+        let response = respond(
+            &check.message,
+            BINDING_SUCCESS,
+            &mapped(from.address()),
+            key,
+            crypto,
+        )?;
         if is_current {
             if self.former.take().is_some() {
                 self.remote = None;

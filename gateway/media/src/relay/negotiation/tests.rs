@@ -86,6 +86,7 @@ fn key(suite: Suite, made: &std::cell::Cell<u8>) -> Option<MasterKey> {
 fn local<'a>(fingerprint: &'a Fingerprint, candidates: &'a [SocketAddr]) -> LocalTransport<'a> {
     LocalTransport {
         candidates,
+        takes_streams: false,
         fingerprint,
         ice_ufrag: "ours",
         ice_pwd: "password",

@@ -24,12 +24,12 @@ impl Fixture {
 
     fn handle(&mut self, from: &str, datagram: &[u8]) -> Option<Bytes> {
         let mut check = Check::parse(datagram).unwrap();
-        let from = from.parse().unwrap();
+        let from = Path::Udp(from.parse().unwrap());
         self.agent.handle_check(from, &mut check, &*self.crypto)
     }
 
     fn remote(&self) -> Option<String> {
-        self.agent.remote().map(|address| address.to_string())
+        self.agent.remote().map(|path| path.address().to_string())
     }
 }
 
@@ -172,7 +172,7 @@ fn broken_checks_are_refused_without_panic() {
         assert!(Check::parse(&whole[..length]).is_none(), "cut to {length}");
     }
     let mut agent = fixture.agent;
-    let from = "192.0.2.1:1".parse().unwrap();
+    let from = Path::Udp("192.0.2.1:1".parse().unwrap());
     for at in 0..whole.len() {
         for bit in 0..8 {
             let mut broken = whole.clone();

@@ -1,0 +1,391 @@
+//! ICE over TCP (RFC 6544), for networks that let no UDP through: browsers connect to the number
+//! that is our UDP port, and each packet goes with its length in front (RFC 4571).
+//!
+//! ```text
+//!            accept             authentic check          end of the call, of the stream,
+//! listening ───────▶ stranger ─────────────────▶ known ───────or bad framing────────────▶ closed
+//!                        └──────────────10 s without one, bad framing────────────────────────▲
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use tracing::debug;
+
+/// So many browsers behind such networks, and strangers, at once.
+const MAX_STREAMS: usize = 4096;
+/// How long a stranger may take to show that it belongs to a call.
+const STRANGER: Duration = Duration::from_secs(10);
+/// What the network doesn't take is old by the time this much has gathered.
+const MAX_UNSENT: usize = 32 * 1024;
+const LENGTH: usize = 2;
+
+/// The listener and its streams.
+pub(super) struct Streams {
+    listener: TcpListener,
+    /// The token of the next stream.
+    next: usize,
+    streams: HashMap<Token, Stream>,
+    by_address: HashMap<SocketAddr, Token>,
+    /// Strangers, the oldest first; some have become known since, or have gone.
+    strangers: VecDeque<(Instant, Token)>,
+}
+
+struct Stream {
+    socket: TcpStream,
+    from: SocketAddr,
+    is_known: bool,
+    unread: Vec<u8>,
+    unsent: Vec<u8>,
+}
+
+/// What a stream gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// A packet of this length lies in the buffer.
+    Packet(usize),
+    /// Nothing more for now.
+    Pending,
+    /// The stream is over.
+    Closed,
+}
+
+impl Streams {
+    /// Listens at `address`; tokens of streams begin with `first`.
+    ///
+    /// # Errors
+    /// When somebody else does.
+    pub(super) fn listen(
+        address: SocketAddr,
+        registry: &Registry,
+        listener_token: Token,
+        first: usize,
+    ) -> io::Result<Self> {
+        let mut listener = TcpListener::bind(address)?;
+        registry.register(&mut listener, listener_token, Interest::READABLE)?;
+        Ok(Self {
+            listener,
+            next: first,
+            streams: HashMap::new(),
+            by_address: HashMap::new(),
+            strangers: VecDeque::new(),
+        })
+    }
+
+    /// Takes whoever has connected.
+    pub(super) fn accept(&mut self, now: Instant, registry: &Registry) {
+        loop {
+            match self.listener.accept() {
+                Ok((socket, from)) if self.streams.len() < MAX_STREAMS => {
+                    if let Err(error) = self.adopt(now, registry, socket, from) {
+                        debug!(%from, %error, "stream not taken");
+                    }
+                }
+                Ok((_, from)) => debug!(%from, "too many streams"),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Whoever connected has gone already, or there are no more files.
+                Err(error) => {
+                    debug!(%error, "no stream accepted");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        now: Instant,
+        registry: &Registry,
+        mut socket: TcpStream,
+        from: SocketAddr,
+    ) -> io::Result<()> {
+        socket.set_nodelay(true)?;
+        let token = Token(self.next);
+        registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.next += 1;
+        let stream = Stream {
+            socket,
+            from,
+            is_known: false,
+            unread: Vec::new(),
+            unsent: Vec::new(),
+        };
+        self.streams.insert(token, stream);
+        self.by_address.insert(from, token);
+        self.strangers.push_back((now + STRANGER, token));
+        Ok(())
+    }
+
+    /// Whose stream it is.
+    pub(super) fn address(&self, token: Token) -> Option<SocketAddr> {
+        self.streams.get(&token).map(|stream| stream.from)
+    }
+
+    /// The next packet; to be asked until there is no more. What is closed is forgotten.
+    pub(super) fn read(&mut self, token: Token, buffer: &mut [u8]) -> Frame {
+        let Some(stream) = self.streams.get_mut(&token) else {
+            return Frame::Closed;
+        };
+        let frame = stream.read(buffer);
+        if frame == Frame::Closed {
+            self.close(token);
+        }
+        frame
+    }
+
+    /// Sends what had to wait.
+    pub(super) fn on_writable(&mut self, token: Token) {
+        if let Some(stream) = self.streams.get_mut(&token) {
+            stream.flush();
+        }
+    }
+
+    /// Whether `packet` is on its way.
+    pub(super) fn send(&mut self, to: SocketAddr, packet: &[u8]) -> bool {
+        let token = self.by_address.get(&to);
+        let stream = token.and_then(|token| self.streams.get_mut(token));
+        stream.is_some_and(|stream| stream.send(packet))
+    }
+
+    /// An authentic check has come from there.
+    pub(super) fn on_known(&mut self, from: SocketAddr) {
+        let token = self.by_address.get(&from);
+        if let Some(stream) = token.and_then(|token| self.streams.get_mut(token)) {
+            stream.is_known = true;
+        }
+    }
+
+    /// Its call has ended.
+    pub(super) fn close_address(&mut self, from: SocketAddr) {
+        if let Some(token) = self.by_address.get(&from) {
+            self.close(*token);
+        }
+    }
+
+    fn close(&mut self, token: Token) {
+        if let Some(stream) = self.streams.remove(&token)
+            && self.by_address.get(&stream.from) == Some(&token)
+        {
+            self.by_address.remove(&stream.from);
+        }
+    }
+
+    /// Closes strangers that have stayed so.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        while let Some((until, token)) = self.strangers.front().copied() {
+            if until > now {
+                return;
+            }
+            self.strangers.pop_front();
+            if self.streams.get(&token).is_some_and(|s| !s.is_known) {
+                self.close(token);
+            }
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.strangers.front().map(|(until, _)| *until)
+    }
+}
+
+impl Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> Frame {
+        loop {
+            if let Some((header, rest)) = self.unread.split_first_chunk::<LENGTH>() {
+                let length = usize::from(u16::from_be_bytes(*header));
+                if length > buffer.len() {
+                    return Frame::Closed;
+                }
+                if let Some(packet) = rest.get(..length) {
+                    buffer[..length].copy_from_slice(packet);
+                    self.unread.drain(..LENGTH + length);
+                    return Frame::Packet(length);
+                }
+            }
+            match self.socket.read(buffer) {
+                Ok(0) => return Frame::Closed,
+                Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Frame::Pending,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Frame::Closed,
+            }
+        }
+    }
+
+    fn send(&mut self, packet: &[u8]) -> bool {
+        let Ok(length) = u16::try_from(packet.len()) else {
+            return false;
+        };
+        let header = length.to_be_bytes();
+        let mut sent = 0;
+        if self.unsent.is_empty() {
+            let parts = [IoSlice::new(&header), IoSlice::new(packet)];
+            match self.socket.write_vectored(&parts) {
+                Ok(written) => sent = written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Reading will tell that it is over.
+                Err(_) => return false,
+            }
+        } else if self.unsent.len() + packet.len() > MAX_UNSENT {
+            return false;
+        }
+        let left = header.iter().chain(packet).skip(sent);
+        self.unsent.extend(left);
+        true
+    }
+
+    fn flush(&mut self) {
+        while !self.unsent.is_empty() {
+            match self.socket.write(&self.unsent) {
+                Ok(written) => drop(self.unsent.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream as Client;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const FIRST: usize = 10;
+    const LISTENER: Token = Token(0);
+
+    struct Fixture {
+        poll: Poll,
+        streams: Streams,
+        now: Instant,
+        client: Client,
+        token: Token,
+        from: SocketAddr,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let mut poll = Poll::new().unwrap();
+            let here = "127.0.0.1:0".parse().unwrap();
+            let mut streams = Streams::listen(here, poll.registry(), LISTENER, FIRST).unwrap();
+            let client = Client::connect(streams.listener.local_addr().unwrap()).unwrap();
+            let from = client.local_addr().unwrap();
+            let now = Instant::now();
+            while streams.by_address.is_empty() {
+                poll.poll(&mut Events::with_capacity(8), None).unwrap();
+                streams.accept(now, poll.registry());
+            }
+            Self {
+                poll,
+                streams,
+                now,
+                client,
+                token: Token(FIRST),
+                from,
+            }
+        }
+
+        /// The next packet, waited for.
+        fn read(&mut self) -> Result<Vec<u8>, Frame> {
+            let mut buffer = [0; 100];
+            loop {
+                match self.streams.read(self.token, &mut buffer) {
+                    Frame::Packet(length) => return Ok(buffer[..length].to_vec()),
+                    Frame::Pending => {
+                        let mut events = Events::with_capacity(8);
+                        self.poll.poll(&mut events, None).unwrap();
+                    }
+                    closed @ Frame::Closed => return Err(closed),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn packets_come_whole_however_they_are_cut() {
+        let mut fixture = Fixture::new();
+        let bytes = b"\0\x05hello\0\0\0\x03you\0\x01!";
+        for byte in bytes {
+            fixture.client.write_all(&[*byte]).unwrap();
+        }
+        for expected in [&b"hello"[..], b"", b"you", b"!"] {
+            assert_eq!(fixture.read().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn packets_go_with_their_length_and_wait_for_the_network() {
+        let mut fixture = Fixture::new();
+        let mut sent = 0_usize;
+        // Until neither the network nor we take more.
+        while fixture
+            .streams
+            .send(fixture.from, &[(sent % 251) as u8; 1000])
+        {
+            sent += 1;
+        }
+        let unsent = fixture.streams.streams[&fixture.token].unsent.len();
+        assert!(
+            unsent > MAX_UNSENT - 1002 && unsent <= MAX_UNSENT + 2,
+            "{unsent}"
+        );
+        let mut packet = [0; 1002];
+        for n in 0..sent {
+            // What is read makes room.
+            fixture.streams.on_writable(fixture.token);
+            fixture.client.read_exact(&mut packet).unwrap();
+            assert_eq!(packet[..2], [3, 232]);
+            assert!(packet[2..].iter().all(|byte| *byte == (n % 251) as u8));
+        }
+        assert!(
+            !fixture
+                .streams
+                .send("127.0.0.1:9".parse().unwrap(), b"nobody")
+        );
+    }
+
+    #[test]
+    fn a_packet_longer_than_any_of_a_call_ends_the_stream() {
+        let mut fixture = Fixture::new();
+        fixture.client.write_all(&[0, 101]).unwrap();
+        assert_eq!(fixture.read(), Err(Frame::Closed));
+        assert!(fixture.streams.by_address.is_empty());
+        assert_eq!(fixture.client.read(&mut [0; 1]).unwrap(), 0, "closed");
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_told_once_and_forgotten() {
+        let mut fixture = Fixture::new();
+        fixture.client.write_all(b"\0\x02ok\0").unwrap();
+        fixture.client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(fixture.read().unwrap(), b"ok");
+        assert_eq!(fixture.read(), Err(Frame::Closed));
+        assert_eq!(fixture.streams.address(fixture.token), None);
+        assert!(fixture.streams.streams.is_empty());
+    }
+
+    #[test]
+    fn strangers_are_closed_and_others_stay() {
+        for is_known in [false, true] {
+            let mut fixture = Fixture::new();
+            if is_known {
+                fixture.streams.on_known(fixture.from);
+            }
+            let due = fixture.streams.poll_timeout().unwrap();
+            assert_eq!(due, fixture.now + STRANGER);
+            fixture
+                .streams
+                .handle_timeout(due - Duration::from_millis(1));
+            assert!(fixture.streams.address(fixture.token).is_some());
+            fixture.streams.handle_timeout(due);
+            assert_eq!(fixture.streams.address(fixture.token).is_some(), is_known);
+            assert_eq!(fixture.streams.poll_timeout(), None);
+        }
+    }
+}

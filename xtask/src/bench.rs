@@ -55,6 +55,17 @@ pub(crate) fn agent() -> Result<ExitCode> {
     ]))
 }
 
+/// What a relayed packet costs, beside rtpengine where it is installed.
+pub(crate) fn relay() -> Result<ExitCode> {
+    aloud(&mut cargo(&[
+        "bench",
+        "--package",
+        "sidetone-media",
+        "--bench",
+        "relay",
+    ]))
+}
+
 /// The parser in WebAssembly, as the app has it, in a folder of its own.
 fn module_for_node(console: &Console) -> Result<PathBuf> {
     const NAME: &str = "parse_wasm";

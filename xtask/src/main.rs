@@ -24,8 +24,10 @@ Usage: cargo xtask COMMAND [OPTIONS]
                                cargo xtask run -- --listen 0.0.0.0:8443 --tls self-signed
   test [lint|unit|wasm|e2e]    every check of the project, or one part;
                                after `e2e --`, arguments go to Playwright
-  bench size|call|parse|agent  what the app weighs, how fast a call is, how fast a message is read
-                               beside other parsers, what the SIP agent carries
+  bench size|call|parse|agent|relay
+                               what the app weighs, how fast a call is, how fast a message is read
+                               beside other parsers, what the SIP agent carries, what relaying a
+                               packet costs
   fuzz [SECONDS]               try what the SIP engine makes of anything, a minute for each target
   tools [--test]               find or install what building (and testing) needs
 
@@ -74,6 +76,7 @@ fn command(mut args: Vec<String>) -> Result<ExitCode> {
         ["bench", "call"] => bench::call(&console),
         ["bench", "parse"] => bench::parse(&console),
         ["bench", "agent"] => bench::agent(),
+        ["bench", "relay"] => bench::relay(),
         ["fuzz"] => fuzz::fuzz(&console, 60),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::fuzz(&console, seconds),

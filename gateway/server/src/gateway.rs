@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_edge::{Bridge, BridgeConfig, BridgeError, Edge, TokenKey, Upstream};
+use sidetone_edge::{Bridge, BridgeConfig, BridgeError, Edge, MediaAnchor, TokenKey, Upstream};
 use sidetone_media::{Media, MediaConfig, MediaError};
 use sidetone_store::{Store, StoreError};
 use sidetone_switch::{Switch, SwitchConfig};
@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::anchor::MediaRelays;
 use crate::config::Config;
 use crate::tls::TlsError;
 use crate::{directory, listener, routes, tls};
@@ -116,7 +117,7 @@ impl Gateway {
         let people = directory::from_store(&store, &config.switch).await?;
         let services = directory::services(&media);
         let switch = Switch::start(SwitchConfig::new(people), services);
-        let bridge = open_bridge(&config, &switch).await?;
+        let bridge = open_bridge(&config, &switch, &media).await?;
         let upstream: Arc<dyn Upstream> = match &bridge {
             Some(bridge) => Arc::new(bridge.clone()),
             None => Arc::new(switch.clone()),
@@ -186,14 +187,21 @@ impl Gateway {
 }
 
 /// Without upstreams there is none, and the switch stands at the edge itself.
-async fn open_bridge(config: &Config, switch: &Switch) -> Result<Option<Bridge>, StartError> {
+async fn open_bridge(
+    config: &Config,
+    switch: &Switch,
+    media: &Media,
+) -> Result<Option<Bridge>, StartError> {
     if config.upstreams.is_empty() {
         return Ok(None);
     }
     let path = config.data.join("bridge.key");
     let key = TokenKey::kept_at(&path).map_err(|source| StartError::TokenKey { path, source })?;
-    let start =
-        async |bridge| Bridge::start(bridge, key.clone(), Arc::new(switch.clone()), None).await;
+    let start = async |bridge| {
+        let anchor: Arc<dyn MediaAnchor> = Arc::new(MediaRelays(media.clone()));
+        let switch = Arc::new(switch.clone());
+        Bridge::start(bridge, key.clone(), switch, Some(anchor)).await
+    };
     let wanted = config.bridge_config();
     let bridge = match start(wanted.clone()).await {
         Err(error @ BridgeError::Listen { .. }) if config.bridge.listen.is_none() => {
@@ -217,7 +225,7 @@ async fn open_media(config: &crate::config::Media) -> Result<Media, StartError> 
         Media::start(MediaConfig {
             listen,
             advertise,
-            relay_ports: MediaConfig::RELAY_PORTS,
+            relay_ports: config.relay_ports.clone(),
         })
     };
     let media = match start(listen).await {

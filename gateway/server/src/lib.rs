@@ -3,6 +3,7 @@
 //! [`Config::load`] reads the settings, [`Gateway::start`] opens everything and answers with a
 //! handle; [`Gateway::shutdown`] closes it in order.
 
+mod anchor;
 mod assets;
 pub mod banner;
 pub mod config;

@@ -8,9 +8,11 @@ mod upstream;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use sidetone_edge::{BridgeConfig, Limits, Origin, UpstreamConfig};
+use sidetone_media::MediaConfig;
 use sidetone_sip::auth::Secret;
 
 /// All settings, checked.
@@ -63,6 +65,8 @@ pub struct Media {
     pub listen: Option<SocketAddr>,
     /// What browsers are told to send to; empty: the addresses of this machine.
     pub advertise: Vec<IpAddr>,
+    /// The ports of relayed calls towards PBXs, two each.
+    pub relay_ports: RangeInclusive<u16>,
 }
 
 /// Where PBXs reach the gateway.
@@ -147,6 +151,7 @@ impl Default for Config {
             media: Media {
                 listen: None,
                 advertise: Vec::new(),
+                relay_ports: MediaConfig::RELAY_PORTS,
             },
             switch: Switch {
                 tenant: "default".to_owned(),

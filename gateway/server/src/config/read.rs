@@ -1,10 +1,12 @@
 //! Every key, in one place.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sidetone_edge::{Limits, Origin};
+use sidetone_media::MediaConfig;
 use sidetone_sip::auth::Secret;
 use tracing_subscriber::EnvFilter;
 
@@ -107,6 +109,13 @@ impl Media {
         Self {
             listen: layers.one("media.listen", address, parsed),
             advertise: layers.many("media.advertise", "IP addresses, such as 192.0.2.7", parsed),
+            relay_ports: layers
+                .one(
+                    "media.relay_ports",
+                    "a range of ports above 1023, such as 20000-29999",
+                    ports,
+                )
+                .unwrap_or(MediaConfig::RELAY_PORTS),
         }
     }
 }
@@ -320,6 +329,13 @@ fn number(text: &str) -> Option<String> {
     let is_ok = |b: u8| b.is_ascii_alphanumeric() || b"._-*".contains(&b);
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(is_ok);
     fits.then(|| text.to_owned())
+}
+
+/// A first and a last port, with room for a pair between them.
+fn ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (first >= 1024_u16 && last > first).then_some(first..=last)
 }
 
 fn name(text: &str) -> Option<String> {

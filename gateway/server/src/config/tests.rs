@@ -110,6 +110,7 @@ fn every_kind_of_value_is_understood() {
         ("SIDETONE_TLS_CERT", "/a.pem"),
         ("SIDETONE_TLS_KEY", "/b.pem"),
         ("SIDETONE_MEDIA_LISTEN", "[::]:0"),
+        ("SIDETONE_MEDIA_RELAY_PORTS", "30000-30009"),
         ("SIDETONE_MEDIA_ADVERTISE", "192.0.2.1,2001:db8::1"),
         ("SIDETONE_SWITCH_DOMAIN", "Office.Example"),
         ("SIDETONE_SWITCH_ALIASES", "a.example"),
@@ -127,6 +128,7 @@ fn every_kind_of_value_is_understood() {
     let key = PathBuf::from("/b.pem");
     assert_eq!(config.tls, Tls::Files { cert, key });
     assert_eq!(config.media.advertise.len(), 2);
+    assert_eq!(config.media.relay_ports, 30_000..=30_009);
     assert_eq!(config.switch.domain, "office.example");
     assert_eq!(config.sip.ping_interval.as_millis(), 500);
     assert_eq!(config.sip.pong_timeout.as_secs(), 120);
@@ -234,6 +236,11 @@ fn mistakes_of_the_file_are_named_with_their_line() {
         (
             "[tls]\nmode = 'files'",
             "`tls.cert` is missing: TLS with files needs both `tls.cert` and `tls.key`",
+        ),
+        (
+            "[media]\nrelay_ports = '2000'",
+            "sidetone.toml:2: `media.relay_ports` is \"2000\", but should be a range of ports above \
+             1023, such as 20000-29999",
         ),
         (
             "[sip]\nping_interval = 25",

@@ -9,3 +9,4 @@ mod program;
 mod sip;
 mod start;
 mod tls;
+mod upstream;

@@ -1,0 +1,124 @@
+//! The bridge's calls, carried by the media engine.
+
+use std::time::{Duration, Instant};
+
+use sidetone_edge::{
+    AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, Rewritten, Srtp, Step,
+};
+use sidetone_media::{
+    BrowserOffer, Media, PbxSrtp, Relay, RelayConfig, RelayError, RelayStats, StreamStats,
+};
+use sidetone_sip::Status;
+
+/// The media engine as the bridge sees it.
+pub(crate) struct MediaRelays(pub(crate) Media);
+
+struct Relayed {
+    relay: Relay,
+    since: Instant,
+}
+
+impl MediaAnchor for MediaRelays {
+    fn anchor(&self, config: AnchorConfig) -> Boxed<'_, Result<Box<dyn Anchored>, AnchorError>> {
+        let config = RelayConfig {
+            local: config.local,
+            advertise: config.advertise,
+            srtp: match config.srtp {
+                Srtp::None => PbxSrtp::None,
+                Srtp::Sdes => PbxSrtp::Sdes,
+            },
+            symmetric_rtp: config.symmetric_rtp,
+        };
+        Box::pin(async move {
+            let relay = self.0.relay(config).await.map_err(refusal)?;
+            let since = Instant::now();
+            Ok(Box::new(Relayed { relay, since }) as Box<dyn Anchored>)
+        })
+    }
+}
+
+impl Anchored for Relayed {
+    fn rewrite<'a>(
+        &'a self,
+        step: Step<'a>,
+        sdp: &'a str,
+    ) -> Boxed<'a, Result<Rewritten, AnchorError>> {
+        Box::pin(async move {
+            let rewritten = match step {
+                Step::OfferFromBrowser => match self.relay.offer_from_browser(sdp).await {
+                    Ok(BrowserOffer::Offer(sdp)) => Ok(Rewritten::Pass(sdp)),
+                    Ok(BrowserOffer::Answer(sdp)) => Ok(Rewritten::Answer(sdp)),
+                    Err(error) => Err(error),
+                },
+                Step::AnswerFromPbx { branch } => {
+                    let answer = self.relay.answer_from_pbx(branch, sdp).await;
+                    answer.map(Rewritten::Pass)
+                }
+                Step::OfferFromPbx => self.relay.offer_from_pbx(sdp).await.map(Rewritten::Pass),
+                Step::AnswerFromBrowser => {
+                    let answer = self.relay.answer_from_browser(sdp).await;
+                    answer.map(Rewritten::Pass)
+                }
+            };
+            rewritten.map_err(refusal)
+        })
+    }
+
+    fn confirm<'a>(&'a self, branch: &'a str) -> Boxed<'a, ()> {
+        Box::pin(async move {
+            // An engine that has stopped hears nobody anyway.
+            let _ = self.relay.confirm(branch).await;
+        })
+    }
+
+    fn close(self: Box<Self>) {
+        tokio::spawn(async move {
+            if let Ok(stats) = self.relay.stats().await {
+                log(self.since.elapsed(), &stats);
+            }
+        });
+    }
+}
+
+fn log(took: Duration, stats: &RelayStats) {
+    tracing::info!(
+        seconds = took.as_secs(),
+        from_browser = describe(&stats.from_browser),
+        from_pbx = describe(&stats.from_pbx),
+        "a relayed call ended"
+    );
+}
+
+fn describe(stream: &StreamStats) -> String {
+    let StreamStats {
+        packets,
+        lost,
+        rejected,
+        ..
+    } = stream;
+    let codec = stream.codec.unwrap_or("nothing");
+    let jitter = stream.jitter.as_millis();
+    let round_trip = match stream.round_trip {
+        Some(time) => format!(", {} ms there and back", time.as_millis()),
+        None => String::new(),
+    };
+    format!(
+        "{codec}: {packets} packets, {lost} lost, {rejected} rejected, {jitter} ms jitter\
+         {round_trip}"
+    )
+}
+
+/// What the offering side is told.
+fn refusal(error: RelayError) -> AnchorError {
+    let status = match &error {
+        RelayError::PortsExhausted { .. } | RelayError::Socket(_) | RelayError::Ended => {
+            Status::SERVICE_UNAVAILABLE
+        }
+        RelayError::Encryption(_) => Status::SERVER_INTERNAL_ERROR,
+        _ => Status::NOT_ACCEPTABLE_HERE,
+    };
+    AnchorError {
+        status,
+        why: error.to_string(),
+    }
+}

@@ -106,6 +106,29 @@ impl Call {
         self.pbx.hear_of(&answer);
     }
 
+    /// Two re-INVITEs of the browser.
+    async fn hold_and_resume(&mut self) {
+        let hold = self.description.replace("a=sendrecv", "a=inactive");
+        let offer = offered(&self.relay, &hold).await;
+        assert!(offer.ends_with("a=inactive\r\n"), "{offer}");
+        let held = self.offer("a=inactive\r\n");
+        self.relay.answer_from_pbx("a", &held).await.unwrap();
+        self.relay.confirm("a").await.unwrap();
+        let (received, heard) = (self.media.counters().received, self.browser.heard.len());
+        self.pbx.send(OPUS, 0, b"nobody listens").await;
+        until(&self.media, "the PBX", |c| c.received > received).await;
+        let offer = offered(&self.relay, &self.description).await;
+        self.pbx.hear_of(&offer);
+        let resumed = self.offer("");
+        self.relay.answer_from_pbx("a", &resumed).await.unwrap();
+        self.relay.confirm("a").await.unwrap();
+        assert_eq!(self.browser.heard.len(), heard);
+        self.up(96_000, b"welcome back").await;
+        self.down(96_000, b"here I am again").await;
+        let other = self.relay.answer_from_pbx("other", &resumed).await;
+        assert!(matches!(other, Err(RelayError::OtherBranch)));
+    }
+
     /// What the browser says arrives as it was said.
     async fn up(&mut self, timestamp: u32, payload: &[u8]) -> peer::pbx::Heard {
         self.browser.send(OPUS, timestamp, payload);
@@ -233,6 +256,28 @@ async fn a_hello_may_overtake_the_answer() {
 }
 
 #[tokio::test]
+async fn a_call_may_be_held_by_whom_it_came_to() {
+    let (mut call, answer) = incoming(Peer::saying_hello().await).await;
+    let answer = call.relay.answer_from_browser(&answer).await.unwrap();
+    call.pbx.hear_of(&answer);
+    call.browser.connect_relay(&mut call.relay).await;
+    call.speak().await;
+    call.hold_and_resume().await;
+}
+
+#[tokio::test]
+async fn an_invite_without_an_offer_is_offered_by_the_answer() {
+    let (mut call, answer) = incoming(Peer::saying_hello().await).await;
+    // The offer came in a 200, the answer goes in the ACK.
+    call.relay.confirm("a").await.unwrap();
+    let answer = call.relay.answer_from_browser(&answer).await.unwrap();
+    call.pbx.hear_of(&answer);
+    call.browser.connect_relay(&mut call.relay).await;
+    call.speak().await;
+    call.hold_and_resume().await;
+}
+
+#[tokio::test]
 async fn keys_pressed_arrive_under_the_number_of_the_pbx() {
     let mut call = Call::plain(false).await;
     call.browser.send(TELEPHONE_EVENT, 960, &[5, 10, 0, 160]);
@@ -326,10 +371,24 @@ async fn a_wrong_key_is_no_end() {
         }
         call.up(0, b"to let them be read").await;
     }
+    // And in the name of the browser, from its address.
+    let rejected = call.relay.stats().await.unwrap().from_browser.rejected;
+    for n in 0..2000_u32 {
+        let mut packet = vec![0x80, OPUS, 0, n as u8, 0, 0, 0, 0, 0, 0, 0x5e, 0xed];
+        packet.extend([7; 80]);
+        let unauthentic = call.media.counters().unauthentic;
+        let gateway = call.media.local_addr();
+        call.browser.socket.send_to(&packet, gateway).await.unwrap();
+        if n % 100 == 0 {
+            until(&call.media, "it", |c| c.unauthentic > unauthentic).await;
+        }
+    }
     call.speak().await;
     let stats = call.relay.stats().await.unwrap();
     assert_eq!(stats.from_pbx.forwarded, 10);
     assert_eq!(stats.from_pbx.rejected, 2000);
+    assert_eq!(stats.from_browser.rejected, rejected + 2000);
+    assert_eq!(call.browser.relay_events, [RelayEvent::Connected]);
 }
 
 #[tokio::test]

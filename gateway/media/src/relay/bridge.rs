@@ -66,6 +66,7 @@ struct Stream {
 
 /// What one answer of the PBX has settled, and what came of it.
 struct Branch {
+    /// Empty until the PBX of a call that it has made itself answers something.
     name: String,
     agreement: Agreement,
     from_browser: Payloads,
@@ -91,7 +92,8 @@ pub(crate) struct Bridge {
     branches: Vec<Branch>,
     /// Which of the branches is heard.
     active: Option<usize>,
-    confirmed: bool,
+    /// The branch that has answered the call.
+    confirmed: Option<String>,
     protector: Option<(MasterKey, Protector)>,
     up: Stream,
     down: Stream,
@@ -142,7 +144,7 @@ impl Bridge {
             negotiation: Negotiation::new(local, config.srtp, [id(a, b), id(c, d)]),
             branches: Vec::new(),
             active: None,
-            confirmed: false,
+            confirmed: None,
             protector: None,
             up: stream(up_ssrc, up_seq, up_base),
             down: stream(down_ssrc, down_seq, down_base),
@@ -201,8 +203,10 @@ impl Bridge {
         branch: &str,
         text: &str,
     ) -> Result<String, RelayError> {
+        self.name_branch(branch);
         let is_known = self.branches.iter().any(|b| b.name == branch);
-        if (self.confirmed || self.branches.len() >= MAX_BRANCHES) && !is_known {
+        let is_other = self.confirmed.as_ref().is_some_and(|name| name != branch);
+        if is_other || self.branches.len() >= MAX_BRANCHES && !is_known {
             return Err(RelayError::OtherBranch);
         }
         let agreement = self.negotiation.on_pbx_answer(text)?;
@@ -221,6 +225,7 @@ impl Bridge {
     }
 
     pub(super) fn on_confirmed(&mut self, branch: &str) {
+        self.name_branch(branch);
         let is_new = self.heard_branch().is_none_or(|heard| heard.name != branch);
         if is_new {
             self.down.splice.cut();
@@ -228,7 +233,7 @@ impl Bridge {
         // A branch without sound has none here.
         self.branches.retain(|b| b.name == branch);
         self.active = (!self.branches.is_empty()).then_some(0);
-        self.confirmed = true;
+        self.confirmed = Some(branch.to_owned());
         self.protect_for_active();
     }
 
@@ -252,8 +257,8 @@ impl Bridge {
         let crypto = self.shared.crypto.clone();
         let make_key = move |suite| make_key(&*crypto, suite);
         let settled = self.negotiation.on_browser_answer(text, &make_key)?;
-        let heard = self.heard_branch();
-        let name = heard.map_or_else(String::new, |branch| branch.name.clone());
+        let heard = self.heard_branch().map(|branch| branch.name.clone());
+        let name = heard.or_else(|| self.confirmed.clone()).unwrap_or_default();
         let Some((agreement, audio)) = settled else {
             self.forget(&name);
             return Ok(self.negotiation.answer_pbx(None));
@@ -337,6 +342,15 @@ impl Bridge {
             .branches
             .iter()
             .position(|b| Some(&b.name) == heard.as_ref());
+    }
+
+    /// A PBX that has called itself is heard of by name when it answers for the first time.
+    fn name_branch(&mut self, name: &str) {
+        if let [only] = &mut self.branches[..]
+            && only.name.is_empty()
+        {
+            name.clone_into(&mut only.name);
+        }
     }
 
     fn heard_branch(&self) -> Option<&Branch> {

@@ -56,6 +56,35 @@ proptest! {
     }
 }
 
+/// Operations of calls that are passed on: transfers, redirections, replacements.
+fn of_transfers() -> impl Strategy<Value = [u8; 3]> {
+    let kinds: &[u8] = &[
+        0x01, 0x02, 0x02, 0x03, 0x04, 0x05, 0x06, 0x09, 0x09, 0x0a, 0x0c, 0x0d, 0x0e, 0x0f, 0x12,
+        0x14, 0x16, 0x60, 0x74, 0x74, 0x74, 0x75, 0x75, 0x75, 0x76, 0x76, 0x77,
+    ];
+    let kind = prop::sample::select(kinds);
+    (kind, any::<bool>(), 0_u8..5, any::<u8>()).prop_map(|(kind, is_b, which, amount)| {
+        let side = if is_b { 0x80 } else { 0 };
+        [kind | side, which, amount]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        rng_seed: RngSeed::Fixed(5589),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_is_passed_on_ends_well(kind in any::<u8>(), operations in vec(of_transfers(), 0..120)) {
+        let mut script = vec![kind];
+        script.extend(operations.into_iter().flatten());
+        world::live(&script);
+    }
+}
+
 /// What the fuzzer starts from, and what it found.
 #[test]
 fn the_seeds_end_well() {

@@ -15,8 +15,8 @@ use sidetone_sip::push::Push;
 use sidetone_sip::{
     Account, AccountId, Address, Answer, Body, ChallengeId, CommandError, Config, CredentialSource,
     Event, FlowId, Input, Invite, Method, Moment, Origin, OutgoingRequest, Output, PublicationId,
-    Publish, ReliableProvisionals, RequestId, SeededTokens, SessionEvent, SessionId, Status, Uri,
-    UserAgent,
+    Publish, Redirection, Refer, ReliableProvisionals, RequestId, SeededTokens, SessionEvent,
+    SessionId, Status, Uri, UserAgent,
 };
 use watch::Watch;
 
@@ -72,6 +72,9 @@ impl World {
             agent: UserAgent::new(
                 Config {
                     accepts: vec![Method::Register, Method::Message, Method::Publish],
+                    takes_transfers: true,
+                    takes_replacements: true,
+                    redirection: Redirection::Follow { most: 2 },
                     reliable_provisionals,
                     ..Config::new(name, &format!("{name}.invalid"))
                 },
@@ -395,6 +398,92 @@ impl World {
                 self,
                 which,
                 &|agent, now, id| agent.info(now, id, Body::sdp("info")),
+                |_, _| {},
+            ),
+            Command::Refer(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| {
+                    let refer = Refer {
+                        target: address("sip:third@example.org"),
+                        referred_by: Some(address("sip:me@example.org")),
+                        wants_reports: which % 4 != 0,
+                    };
+                    agent.refer(now, id, refer)
+                },
+                Watch::on_referred,
+            ),
+            Command::ReferToPeer(which, other) => {
+                if let Some(other) = session(self, other) {
+                    on_session(
+                        self,
+                        which,
+                        &|agent, now, id| agent.refer_to_peer(now, id, other, None),
+                        Watch::on_referred,
+                    );
+                }
+            }
+            Command::FollowRefer(which) => {
+                if let Some(asked) = session(self, which) {
+                    let call = self.attempt(side, |agent, now| {
+                        agent.follow_refer(now, asked, origin, Some(body()))
+                    });
+                    if let Some(call) = call {
+                        self.person(side).watch.on_invited(call, true);
+                    }
+                }
+            }
+            Command::AcceptRefer(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| agent.accept_refer(now, id),
+                |_, _| {},
+            ),
+            Command::RejectRefer(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| agent.reject_refer(now, id, Status::DECLINE),
+                |_, _| {},
+            ),
+            Command::ReportRefer(which, is_over) => on_session(
+                self,
+                which,
+                &|agent, now, id| {
+                    let status = if is_over { Status::OK } else { Status::RINGING };
+                    agent.report_refer(now, id, status)
+                },
+                |_, _| {},
+            ),
+            Command::Replace(which) => {
+                let replaced = session(self, which);
+                let agent = &self.person(side).agent;
+                if let Some(Ok(replaces)) = replaced.map(|id| agent.replaces_of(id)) {
+                    let invite = Invite {
+                        origin,
+                        target: uri("sip:peer@example.org"),
+                        to: address("sip:peer@example.org"),
+                        headers: Vec::new(),
+                        body: Some(body()),
+                    };
+                    let call = self.attempt(side, |agent, now| {
+                        agent.invite_replacing(now, invite, &replaces)
+                    });
+                    if let Some(call) = call {
+                        self.person(side).watch.on_invited(call, true);
+                    }
+                }
+            }
+            Command::Redirect(which) => on_session(
+                self,
+                which,
+                &|agent, now, id| {
+                    let contact = RawHeader {
+                        name: HeaderName::Contact,
+                        value: format!("<sip:{which}@example.org>").into(),
+                    };
+                    let moved = Status::MOVED_TEMPORARILY;
+                    agent.reject(now, id, moved, vec![contact])
+                },
                 |_, _| {},
             ),
             Command::Message => {

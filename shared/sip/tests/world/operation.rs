@@ -55,6 +55,16 @@ pub(crate) enum Command {
     AnswerOffer(u8),
     RejectOffer(u8),
     Info(u8),
+    Refer(u8),
+    /// Refer to the peer of another session.
+    ReferToPeer(u8, u8),
+    FollowRefer(u8),
+    AcceptRefer(u8),
+    RejectRefer(u8),
+    ReportRefer(u8, bool),
+    /// Call to take the place of a call that there is.
+    Replace(u8),
+    Redirect(u8),
     Message,
     Respond(u8),
     AddAccount,
@@ -98,7 +108,7 @@ impl Operation {
     pub(crate) fn decode([kind, which, amount]: [u8; 3]) -> Self {
         let side = if kind & 0x80 == 0 { Side::A } else { Side::B };
         if kind & 0x60 == 0x60 {
-            let command = match kind & 0x0f {
+            let command = match kind & 0x1f {
                 4 => Command::AddKept,
                 5 => Command::AnswerChallenge(which),
                 6 | 7 => Command::Challenge(which),
@@ -106,6 +116,18 @@ impl Operation {
                 9 => Command::Modify(which),
                 10 => Command::Unpublish(which),
                 11 => Command::SetPush(which),
+                20 | 28 => match amount % 8 {
+                    0..4 => Command::Refer(which),
+                    _ => Command::ReferToPeer(which, amount / 8),
+                },
+                21 | 29 => match amount % 8 {
+                    0..4 => Command::FollowRefer(which),
+                    4 => Command::AcceptRefer(which),
+                    5 => Command::RejectRefer(which),
+                    _ => Command::ReportRefer(which, amount % 8 == 6),
+                },
+                22 | 30 => Command::Replace(which),
+                23 | 31 => Command::Redirect(which),
                 kind => match kind & 3 {
                     0 => Command::Update(which),
                     1 => Command::RequestOffer(which),

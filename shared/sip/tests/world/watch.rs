@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sidetone_sip::message::{Incoming, Limits, read_frame};
-use sidetone_sip::{Event, Message, Method, Moment, Response, SessionEvent, SessionId};
+use sidetone_sip::{
+    Event, Message, Method, Moment, Response, SessionEvent, SessionId, TransferEvent,
+};
 
 /// Where a session is, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(crate) struct Seen {
     we_ask: bool,
     /// The peer asked us for one.
     they_ask: bool,
+    /// We asked the peer to call somebody else.
+    refers: bool,
 }
 
 impl Seen {
@@ -39,6 +43,7 @@ impl Seen {
             their_offer,
             we_ask: false,
             they_ask: false,
+            refers: false,
         }
     }
 
@@ -128,6 +133,14 @@ impl Watch {
             is_early || seen.our_offer || seen.we_ask,
             "there was no offer"
         );
+    }
+
+    pub(crate) fn on_referred(&mut self, session: SessionId) {
+        let seen = self.session(session);
+        // RFC 3261 §12: the 2xx confirms the dialog.
+        assert!(matches!(seen.stage, Stage::Answered | Stage::Confirmed));
+        assert!(!seen.refers, "two transfers of one call");
+        seen.refers = true;
     }
 
     /// A command that needs a session that goes on.
@@ -239,7 +252,18 @@ impl Seen {
                 self.our_offer = false;
                 self.we_ask = false;
             }
-            SessionEvent::Ended(_) => self.stage = Stage::Ended,
+            SessionEvent::Transfer(TransferEvent::Requested { .. }) => {}
+            SessionEvent::Transfer(TransferEvent::Progress { .. }) => {
+                assert!(self.refers, "a report on nothing");
+            }
+            SessionEvent::Transfer(TransferEvent::Done(_)) => {
+                assert!(self.refers, "no transfer to end");
+                self.refers = false;
+            }
+            SessionEvent::Ended(_) => {
+                assert!(!self.refers, "a transfer without an end");
+                self.stage = Stage::Ended;
+            }
             _ => {}
         }
     }

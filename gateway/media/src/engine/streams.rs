@@ -16,8 +16,10 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use tracing::debug;
 
-/// So many browsers behind such networks, and strangers, at once.
+/// So many browsers behind such networks at once.
 const MAX_STREAMS: usize = 4096;
+/// And so many who have yet to show that they are browsers; they must not use up our files.
+const MAX_STRANGERS: usize = 128;
 /// How long a stranger may take to show that it belongs to a call.
 const STRANGER: Duration = Duration::from_secs(10);
 /// What the network doesn't take is old by the time this much has gathered.
@@ -117,6 +119,11 @@ impl Streams {
         self.streams.insert(token, stream);
         self.by_address.insert(from, token);
         self.strangers.push_back((now + STRANGER, token));
+        if self.strangers.len() > MAX_STRANGERS
+            && let Some((_, oldest)) = self.strangers.pop_front()
+        {
+            self.close_stranger(oldest);
+        }
         Ok(())
     }
 
@@ -174,6 +181,12 @@ impl Streams {
         }
     }
 
+    fn close_stranger(&mut self, token: Token) {
+        if self.streams.get(&token).is_some_and(|s| !s.is_known) {
+            self.close(token);
+        }
+    }
+
     /// Closes strangers that have stayed so.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some((until, token)) = self.strangers.front().copied() {
@@ -181,9 +194,7 @@ impl Streams {
                 return;
             }
             self.strangers.pop_front();
-            if self.streams.get(&token).is_some_and(|s| !s.is_known) {
-                self.close(token);
-            }
+            self.close_stranger(token);
         }
     }
 
@@ -368,6 +379,32 @@ mod tests {
         assert_eq!(fixture.read(), Err(Frame::Closed));
         assert_eq!(fixture.streams.address(fixture.token), None);
         assert!(fixture.streams.streams.is_empty());
+    }
+
+    #[test]
+    fn of_many_strangers_the_oldest_give_way() {
+        let mut fixture = Fixture::new();
+        fixture.streams.on_known(fixture.from);
+        let to = fixture.streams.listener.local_addr().unwrap();
+        // One after the other, lest the queue of the system overflow.
+        let clients: Vec<Client> = (1..=MAX_STRANGERS + 2)
+            .map(|number| {
+                let client = Client::connect(to).unwrap();
+                while fixture.streams.next <= FIRST + number {
+                    let mut events = Events::with_capacity(8);
+                    fixture.poll.poll(&mut events, None).unwrap();
+                    fixture.streams.accept(fixture.now, fixture.poll.registry());
+                }
+                client
+            })
+            .collect();
+        let is_open = |number: usize| fixture.streams.address(Token(FIRST + number)).is_some();
+        assert!(is_open(0), "it is known");
+        let open = (1..=clients.len()).filter(|number| is_open(*number));
+        assert_eq!(
+            open.collect::<Vec<_>>(),
+            (3..=clients.len()).collect::<Vec<_>>()
+        );
     }
 
     #[test]

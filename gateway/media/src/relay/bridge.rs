@@ -761,3 +761,6 @@ fn make_key(crypto: &dyn RTCCryptoProvider, suite: Suite) -> Option<MasterKey> {
     crypto.random().fill(&mut joined).ok()?;
     MasterKey::from_joined(suite, &joined)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,9 @@ use mio::net::UdpSocket;
 
 use super::RelayError;
 
+/// So many ports of somebody else are passed over; sound doesn't wait for more.
+const MAX_TRIES: usize = 64;
+
 /// The pairs that are free, the longest unused first: what comes late for an old call must not
 /// disturb a new one.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Ports {
     /// [`RelayError::PortsExhausted`], or [`RelayError::Socket`] when the address can't be used or
     /// there are no more files.
     pub(crate) fn open(&mut self, address: IpAddr) -> Result<PortPair, RelayError> {
-        for _ in 0..self.free.len() {
+        for _ in 0..self.free.len().min(MAX_TRIES) {
             let Some(port) = self.free.pop_front() else {
                 break;
             };

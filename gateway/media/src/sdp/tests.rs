@@ -234,11 +234,43 @@ fn offers_that_cannot_be_answered_say_why() {
     }
 }
 
+const PBX: &str = "v=0\r\no=root 1 1 IN IP4 192.0.2.7\r\ns=Asterisk\r\nc=IN IP4 192.0.2.7\r\n\
+t=0 0\r\nm=audio 18512 RTP/SAVP 0 8 101\r\na=rtcp:18515 IN IP4 192.0.2.8\r\n\
+a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20\r\n\
+a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:150\r\n\
+a=sendrecv\r\n";
+
 #[test]
-fn truncated_offers_never_panic() {
-    for length in 0..CHROMIUM.len() {
-        let _ = Offer::parse(&CHROMIUM[..length]);
+fn nonsense_never_panics() {
+    let mut random = 5_u32;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % below
+    };
+    let mut understood = 0;
+    for text in [CHROMIUM, PBX] {
+        for length in 0..text.len() {
+            let _ = Offer::parse(&text[..length]);
+            let _ = plain::PlainAudio::of_offer(&text[..length]);
+        }
+        for _ in 0..5000 {
+            let mut bytes = text.as_bytes().to_vec();
+            for _ in 0..=next(4) {
+                let (at, from) = (next(bytes.len()), next(bytes.len()));
+                match next(3) {
+                    0 => bytes[at] = b"\r\n =:/|;0129a-"[next(14)],
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, bytes[from]),
+                }
+            }
+            let text = String::from_utf8(bytes).unwrap();
+            understood += usize::from(Offer::parse(&text).is_ok());
+            understood += usize::from(plain::PlainAudio::of_offer(&text).is_ok());
+            let _ = Audio::of_answer(&text, next(3));
+            let _ = plain::PlainAudio::of_answer(&text, next(3));
+        }
     }
+    assert!((1000..9000).contains(&understood), "{understood} of 10,000");
 }
 
 #[test]

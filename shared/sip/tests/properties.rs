@@ -7,6 +7,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
+#[path = "differential/peers.rs"]
+#[allow(dead_code, reason = "one of the peers is asked")]
+mod peers;
+
 use sidetone_sip::message::{
     CSeq, Contacts, HeaderName, Host, Incoming, Limits, Params, Repairs, SipUri, TelUri, Transport,
     Via, read_frame, read_frame_of_pbx,
@@ -76,11 +80,14 @@ fn sip_uri() -> impl Strategy<Value = SipUri> {
 }
 
 fn uri() -> impl Strategy<Value = Uri> {
-    let tel = (text("\\+?[0-9*#][0-9.()-]{0,12}"), uri_params())
+    let tel = (
+        text("\\+?[0-9][0-9.()-]{0,12}|[0-9*#A-F][0-9*#A-F.()-]{0,12}"),
+        uri_params(),
+    )
         .prop_map(|(number, params)| Uri::Tel(TelUri { number, params }));
     let other = (
         text("urn|http|soap\\.beep|isbn"),
-        text("[a-zA-Z0-9:/?@;,=&%.-]{1,20}"),
+        text("([a-zA-Z0-9:/?@;,=&.-]|%[0-9a-f]{2}){1,20}"),
     )
         .prop_map(|(scheme, opaque)| Uri::Other { scheme, opaque });
     prop_oneof![6 => sip_uri().prop_map(Uri::Sip), 1 => tel, 1 => other]
@@ -317,6 +324,17 @@ proptest! {
         let printed = message.to_bytes();
         let read = read_frame(&printed, &Limits::default());
         prop_assert_eq!(read, Incoming::Message(message), "{}", String::from_utf8_lossy(&printed));
+    }
+
+    /// Another parser reads in what we print what we read in it.
+    #[test]
+    fn a_printed_request_is_understood_by_others(mut message in message()) {
+        if let Message::Request(request) = &mut message {
+            request.headers.max_forwards = Some(70);
+            let printed = message.to_bytes();
+            let shown = String::from_utf8_lossy(&printed);
+            prop_assert_eq!(peers::sipxs(&printed), peers::ours(&printed), "{}", shown);
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ const fn any_control(word: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn finds_what_a_look_at_each_byte_finds() {

@@ -124,6 +124,8 @@ impl Deref for Span<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn each_word_stands_where_it_is_looked_for() {

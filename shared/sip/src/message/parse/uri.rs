@@ -31,6 +31,7 @@ fn other(scheme: Span<'_>, opaque: Span<'_>) -> Result<Uri, HeaderError> {
     if !named || opaque.is_empty() || !Class::URI.holds(&opaque) {
         return Err(HeaderError("a URI is malformed"));
     }
+    escapes(&opaque)?;
     Ok(Uri::Other {
         scheme: scheme.lowered(),
         opaque: opaque.share(),
@@ -86,9 +87,19 @@ fn sip(text: Span<'_>, secure: bool) -> Result<SipUri, HeaderError> {
 fn tel(text: Span<'_>) -> Result<TelUri, HeaderError> {
     let mut lexer = Lexer::new(text);
     let number = lexer.take(Class::PHONE);
-    let plus_leads = !number.get(1..).is_some_and(|tail| tail.contains('+'));
-    let dialable = |b: u8| b.is_ascii_hexdigit() || b == b'*' || b == b'#';
-    if !plus_leads || !number.bytes().any(dialable) {
+    // RFC 3966 §3: a global number has digits only; phone-context, which a local one should have, is
+    // often missing.
+    let is_number = match number.strip_prefix('+') {
+        Some(global) => {
+            let is_written = |b: u8| b.is_ascii_digit() || b"-.()".contains(&b);
+            global.bytes().all(is_written) && global.bytes().any(|b| b.is_ascii_digit())
+        }
+        None => {
+            let dialable = |b: u8| b.is_ascii_hexdigit() || b == b'*' || b == b'#';
+            !number.contains('+') && number.bytes().any(dialable)
+        }
+    };
+    if !is_number {
         return Err(HeaderError("the number of a tel URI is malformed"));
     }
     let number = lexer.share(number);

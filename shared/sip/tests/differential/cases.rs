@@ -160,6 +160,23 @@ pub(crate) const CASES: &[Case] = &[
         ..PLAIN
     },
     Case {
+        name: "a local number without its context",
+        from: "From: <tel:7042>;tag=f1",
+        ..PLAIN
+    },
+    Case {
+        name: "letters in a global number",
+        from: "From: <tel:+1-800-ABCDEF>;tag=f1",
+        is_read: false,
+        ..PLAIN
+    },
+    Case {
+        name: "a `%` that escapes nothing, in a URN",
+        from: "From: <urn:service:%>;tag=f1",
+        is_read: false,
+        ..PLAIN
+    },
+    Case {
         name: "IPv6",
         to: "To: <sip:bob@[2001:db8::1]:5070>",
         ruling: "§19.1.1: it may stand in brackets",

@@ -1,7 +1,9 @@
 //! Good and bad messages, piece by piece; `rfc4475.rs` has them by the classes of that RFC.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use sidetone_sip::message::{Contacts, HeaderName, Incoming, Limits, Refusal, Uri, read_frame};
+use sidetone_sip::message::{
+    Contacts, HeaderName, Incoming, Limits, ReferTo, ReferredBy, Refusal, Uri, read_frame,
+};
 use sidetone_sip::{Message, Method, Request, Response, Status};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -585,4 +587,96 @@ fn names_are_known_in_any_spelling() {
     assert_eq!(HeaderName::from("call-id"), HeaderName::CallId);
     assert_eq!(HeaderName::from("v"), HeaderName::Via);
     assert_eq!(HeaderName::from(""), HeaderName::Other("".into()));
+}
+
+/// The classes of RFC 5118, and every place where a host can stand.
+#[test]
+fn ipv6_wherever_a_host_can_stand() {
+    for (written, printed) in [
+        ("sip:[2001:db8::10]", "sip:[2001:db8::10]"),
+        ("sip:u@[2001:DB8:0:0::10]:5070", "sip:u@[2001:db8::10]:5070"),
+        // §4.3: this is a longer address, not a port.
+        ("sip:[2001:db8::10:5070]", "sip:[2001:db8::10:5070]"),
+        ("sips:[::ffff:192.0.2.10];lr", "sips:[::ffff:192.0.2.10];lr"),
+    ] {
+        let lines = options(&[
+            &format!("Contact: <{written}>"),
+            &format!("Route: <{written}>"),
+            &format!("Record-Route: <{written}>"),
+        ]);
+        let request = request(lines.replace("sip:bob@example.org SIP", &format!("{written} SIP")));
+        let headers = &request.headers;
+        let contact = &headers.contact.list()[0].uri;
+        let places = [
+            &request.uri,
+            contact,
+            &headers.route[0].uri,
+            &headers.record_route[0].uri,
+        ];
+        assert_eq!(places.map(ToString::to_string), [printed; 4]);
+    }
+    for hop in [
+        "SIP/2.0/UDP [2001:db8::9:1];received=[2001:db8::9:255];branch=z9hG4bKx",
+        // §4.5: without brackets it is to be read as well.
+        "SIP/2.0/UDP [2001:db8::9:1]:5060;received=2001:db8::9:255;branch=z9hG4bKx",
+    ] {
+        let via = &request(with("Via", &format!("Via: {hop}"))).headers.via[0];
+        assert_eq!(via.to_string(), hop);
+    }
+    for wrong in [
+        // §4.2: who could tell its port?
+        "sip:2001:db8::10",
+        "sip:[2001:db8::10",
+        "sip:[2001:db8:::10]",
+        "sip:[192.0.2.10]",
+        "sip:[example.org]",
+        "sip:[fe80::1%25eth0]",
+        "sip:[2001:db8::10]x",
+    ] {
+        let frame = options(&[]).replace("sip:bob@example.org SIP", &format!("{wrong} SIP"));
+        assert_eq!(refusal(frame).status, Status::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[test]
+fn telephone_numbers_wherever_a_uri_can_stand() {
+    let tel = "tel:+1-918-555-0100;ext=5";
+    let frame = options(&[
+        &format!("Contact: <{tel}>"),
+        &format!("Route: <{tel}>"),
+        &format!("Refer-To: <{tel}>"),
+        &format!("Referred-By: <{tel}>;a=b"),
+    ]);
+    let frame = frame
+        .replace("sip:bob@example.org", tel)
+        .replace("sip:alice@example.org", tel);
+    let request = request(frame);
+    let headers = &request.headers;
+    let refer_to: ReferTo = headers.typed().unwrap().unwrap();
+    let referred_by: ReferredBy = headers.typed().unwrap().unwrap();
+    for uri in [
+        &request.uri,
+        &headers.from.uri,
+        &headers.to.uri,
+        &headers.contact.list()[0].uri,
+        &headers.route[0].uri,
+        &refer_to.0.uri,
+        &referred_by.0.uri,
+    ] {
+        assert_eq!(uri.to_string(), tel);
+        assert!(matches!(uri, Uri::Tel(_)));
+    }
+    for wrong in [
+        "tel:",
+        "tel:-",
+        "tel:+",
+        "tel:+A",
+        "tel:+1*2",
+        "tel:1+2",
+        "tel:x",
+        "tel:5;ext=",
+    ] {
+        let frame = with("To", &format!("To: <{wrong}>"));
+        assert_eq!(refusal(frame).status, Status::BAD_REQUEST, "{wrong}");
+    }
 }

@@ -36,6 +36,7 @@ mod post;
 mod seat;
 mod shared;
 mod token;
+mod trust;
 mod watch;
 
 use std::io;

@@ -7,9 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -19,6 +16,7 @@ use super::config::{MediaMode, UpstreamConfig};
 use super::link::Hop;
 use super::locate::{self, Rank};
 use super::token::UpstreamId;
+use super::trust;
 
 /// How long a request waits for the first word of DNS.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -53,7 +51,9 @@ impl Pbx {
         // Without a protocol DNS may name TLS.
         let hop = config.next_hop();
         let may_encrypt = hop.secure || hop.protocol.is_none();
-        let tls = may_encrypt.then(|| connector(&config)).transpose()?;
+        let tls = may_encrypt
+            .then(|| trust::connector(config.tls_ca.as_deref()))
+            .transpose()?;
         Ok(Self {
             id: UpstreamId(id),
             config,
@@ -117,34 +117,4 @@ impl Pbx {
             Reach::Unknown | Reach::Nowhere => false,
         }
     }
-}
-
-fn connector(config: &UpstreamConfig) -> io::Result<TlsConnector> {
-    let mut roots = RootCertStore::empty();
-    if let Some(file) = &config.tls_ca {
-        let unusable = |what: String| {
-            let words = format!("`tls_ca` is {}, which {what}", file.display());
-            io::Error::new(io::ErrorKind::InvalidData, words)
-        };
-        let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-        let certificates: Vec<CertificateDer<'_>> =
-            read.map_err(|error| unusable(format!("can't be read: {error}")))?;
-        if certificates.is_empty() {
-            return Err(unusable("has no certificate in it".to_owned()));
-        }
-        for certificate in certificates {
-            let added = roots.add(certificate);
-            added.map_err(|error| unusable(format!("has a bad certificate: {error}")))?;
-        }
-    } else {
-        // Those that can't be used are left out; without any, no certificate is trusted.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }

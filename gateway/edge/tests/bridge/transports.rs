@@ -227,21 +227,47 @@ pub(crate) struct Authority {
     pub(crate) acceptor: tokio_rustls::TlsAcceptor,
 }
 
-/// A certificate for `name`, which signs itself.
+/// An authority, and a certificate of it for `name`.
 pub(crate) fn authority(name: &str) -> Authority {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let mut params = rcgen::CertificateParams::new([]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let signing = rcgen::KeyPair::generate().unwrap();
+    let own = params.self_signed(&signing).unwrap();
+    let issuer = rcgen::Issuer::new(params, signing);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, &issuer).unwrap();
+    Authority {
+        pem: own.pem(),
+        acceptor: acceptor(certificate.der().clone(), &key),
+    }
+}
+
+/// A certificate that signs itself, and is for nobody in particular.
+fn self_signed() -> Authority {
+    let mut params = rcgen::CertificateParams::new(["pbx".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Authority {
+        pem: certificate.pem(),
+        acceptor: acceptor(certificate.der().clone(), &key),
+    }
+}
+
+fn acceptor(
+    certificate: rustls::pki_types::CertificateDer<'static>,
+    key: &rcgen::KeyPair,
+) -> tokio_rustls::TlsAcceptor {
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .with_single_cert(vec![certificate], key.into())
         .unwrap();
-    Authority {
-        pem: made.cert.pem(),
-        acceptor: Arc::new(config).into(),
-    }
+    Arc::new(config).into()
 }
 
 pub(crate) fn trusting(
@@ -271,6 +297,19 @@ async fn tls_verifies_the_pbx_by_its_own_authority() {
     let contact = registers(&mut browser, &mut stream, "TLS").await;
     stream.send(options(&contact, addr, "TLS")).await;
     browser.request(Method::Options).await;
+}
+
+#[tokio::test]
+async fn tls_believes_the_very_certificate_that_is_named() {
+    let (listener, addr) = listen().await;
+    let folder = tempfile::tempdir().unwrap();
+    let pbx = self_signed();
+    let uri = format!("sip:{addr};transport=tls");
+    let gateway = Gateway::start(trusting(&uri, &pbx, &folder)).await;
+    let mut browser = gateway.browser().await;
+    browser.send(&register("one", 1)).await;
+    let stream = pbx.acceptor.accept(accept(&listener).await).await.unwrap();
+    registers(&mut browser, &mut Stream::new(stream), "TLS").await;
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ impl Upstream for Bridge {
             outbound,
             switch: None,
             bindings: Vec::new(),
+            unserved: Vec::new(),
         };
         Phone::start(Arc::clone(&self.shared), seat);
         sender

@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::binding::Binding;
+use super::token::UpstreamId;
 use crate::{FlowInfo, Upstream};
 
 /// One WebSocket, as long as it lives. The phone outlives it and may get another one.
@@ -14,9 +15,20 @@ pub(crate) struct Seat {
     pub(crate) switch: Option<mpsc::Sender<Vec<u8>>>,
     /// What has registered over it.
     pub(crate) bindings: Vec<Binding>,
+    /// Where it wanted to register in vain: many a phone does not try again by itself.
+    pub(crate) unserved: Vec<UpstreamId>,
 }
 
 impl Seat {
+    /// Whether it is, or wants to be, registered at this upstream.
+    pub(crate) fn concerns(&self, upstream: UpstreamId) -> bool {
+        let bound = self
+            .bindings
+            .iter()
+            .any(|binding| binding.upstream == upstream);
+        bound || self.unserved.contains(&upstream)
+    }
+
     /// Hands a message to the embedded switch; false if that has closed the flow.
     pub(crate) async fn pass_to_switch(&mut self, switch: &dyn Upstream, bytes: Vec<u8>) -> bool {
         let queue = self

@@ -117,3 +117,28 @@ async fn a_pbx_that_never_answers_options_is_asked_for_all_else() {
     }
     browser.response(200).await;
 }
+
+#[tokio::test]
+async fn a_phone_that_registered_in_vain_is_sent_to_try_again() {
+    let pbx = Pbx::start().await;
+    let addr = pbx.addr();
+    let gateway = Gateway::start(watched(&pbx)).await;
+    serve(&pbx, |asked| asked.method == Method::Options).await;
+    drop(pbx);
+    let mut browser = gateway.browser().await;
+    let mut number = 1;
+    browser.send(&register("one", number)).await;
+    while soon("an answer", answer_or_none(&mut browser))
+        .await
+        .is_none()
+    {
+        number += 1;
+        browser.send(&register("one", number)).await;
+    }
+    let socket = tokio::net::UdpSocket::bind(addr).await.unwrap();
+    let pbx = Pbx { socket };
+    let ((), ()) = tokio::join!(
+        serve(&pbx, |asked| asked.method == Method::Options),
+        browser.closed(),
+    );
+}

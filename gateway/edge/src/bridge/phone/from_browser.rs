@@ -202,6 +202,7 @@ impl Phone {
         }
         let hops = self.hops(&to).await;
         if hops.is_empty() {
+            self.note_unserved(&request, &to.pbx);
             self.unreachable(server);
             return;
         }
@@ -317,6 +318,8 @@ impl Phone {
             return;
         };
         let Some(hop) = outgoing.hops.pop_front() else {
+            let (request, pbx) = (outgoing.request.clone(), Arc::clone(&outgoing.pbx));
+            self.note_unserved(&request, &pbx);
             self.unreachable(server);
             return;
         };
@@ -389,6 +392,15 @@ impl Phone {
         };
         self.add_link(link.clone());
         link
+    }
+
+    fn note_unserved(&mut self, request: &Request, pbx: &Pbx) {
+        if request.method == Method::Register
+            && let Some(seat) = &mut self.seat
+            && !seat.unserved.contains(&pbx.id)
+        {
+            seat.unserved.push(pbx.id);
+        }
     }
 
     /// RFC 3261 §21.5.4: try again soon, but not all at once.

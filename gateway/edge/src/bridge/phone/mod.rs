@@ -177,8 +177,11 @@ impl Phone {
             Input::Adopt(seat) => self.adopt(*seat).await,
             Input::Bound(binding) => self.bind(binding),
             Input::Returned(upstream) => {
-                let bound = |seat: &Seat| seat.bindings.iter().any(|b| b.upstream == upstream);
-                if self.seat.as_ref().is_some_and(bound) {
+                if self
+                    .seat
+                    .as_ref()
+                    .is_some_and(|seat| seat.concerns(upstream))
+                {
                     self.renew();
                 }
             }
@@ -346,6 +349,8 @@ impl Phone {
         self.claim(binding.phone);
         if let Some(seat) = &mut self.seat {
             seat.bindings.retain(|other| other.phone != binding.phone);
+            seat.unserved
+                .retain(|upstream| *upstream != binding.upstream);
             seat.bindings.push(binding);
         }
     }

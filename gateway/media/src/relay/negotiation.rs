@@ -220,6 +220,8 @@ impl Negotiation {
             ("RTP/AVP", Vec::new())
         };
         match self.pbx.sections.get_mut(self.pbx.index) {
+            // The PBX may have begun with the feedback profile, which is as good.
+            Some(section) if section.protocol.trim_end_matches('F') == protocol => {}
             Some(section) => protocol.clone_into(&mut section.protocol),
             None => self.pbx.sections.push(Section {
                 kind: "audio".to_owned(),

@@ -282,6 +282,20 @@ fn who_encrypts_unasked_is_answered_so() {
 }
 
 #[test]
+fn the_profile_stays_what_the_pbx_has_begun_with() {
+    for profile in ["RTP/AVP", "RTP/AVPF"] {
+        let mut call = Call::new(PbxSrtp::None);
+        let offer = plain(&format!("m=audio 4444 {profile} 0"), "");
+        call.pbx_offers(&offer).unwrap();
+        let (_, answer) = call.browser_answers(&web("0", ""));
+        let expected = format!("m=audio 20000 {profile} 0");
+        assert_eq!(line(&answer, "m="), expected);
+        let offer = call.browser_offers(&web("0", "a=inactive\r\n"));
+        assert_eq!(line(&offer, "m="), expected);
+    }
+}
+
+#[test]
 fn hold_is_passed_on_by_every_attribute() {
     for (theirs, answered, pbx, browser) in [
         (

@@ -92,7 +92,10 @@ const WORDS: [&[&str]; 14] = [
 
 fn word(text: &str) -> Option<&'static str> {
     let words = WORDS.get(text.len())?;
-    words.iter().find(|word| **word == text).copied()
+    // Few have the same length and the same first letter.
+    let may_be = |word: &&&str| word.as_bytes().first() == text.as_bytes().first();
+    let mut likely = words.iter().filter(may_be);
+    likely.find(|word| **word == text).copied()
 }
 
 /// `text` without spaces and tabs around it.

@@ -365,6 +365,40 @@ fn a_call_is_set_up_and_torn_down_with_the_keepers_help() {
 }
 
 #[test]
+fn a_farewell_that_waits_for_its_keeper_outlives_the_flow() {
+    let (mut pair, id) = registered();
+    let caller = call(&mut pair, id);
+    pair.answer(&Method::Invite, 200, "b");
+    pair.session_event(A, caller);
+    pair.command(A, |a, now| a.end(now, caller, None));
+    pair.ended(A, caller);
+    let proxy = (HeaderName::ProxyAuthenticate, PROXY);
+    refuse(&mut pair, &Method::Bye, 407, proxy);
+    let (challenge, question) = challenged(&mut pair, id);
+    pair.sent(&["A INVITE", "A ACK", "A BYE"]);
+    pair.flow_down();
+    state(&mut pair, id);
+    pair.no_events();
+    // The answer comes while there is no flow: the BYE goes out when there is one.
+    let response = question.response(&Secret::new(PASSWORD));
+    pair.command(A, |a, now| {
+        a.answer_challenge(now, challenge, Some(response))
+    });
+    pair.sent(&[]);
+    pair.run(S(10));
+    pair.flow_up();
+    pair.sent(&["A BYE", "A REGISTER"]);
+    let bye = pair.last_request(&Method::Bye);
+    let shown = auth::credentials(&bye.headers, &HeaderName::ProxyAuthorization);
+    assert_eq!((shown.len(), shown[0].nonce.as_str()), (1, "p1"));
+    pair.answer(&Method::Bye, 200, "b");
+    assert_eq!(state(&mut pair, id), RegistrationState::Registering);
+    respond(&mut pair, 200, &[]);
+    is_registered_for(&mut pair, id, 600);
+    forget(pair, id);
+}
+
+#[test]
 fn a_subscription_outlives_a_keeper_that_says_nothing() {
     let (mut pair, id) = registered();
     let wish = Subscribe {

@@ -5,8 +5,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -61,7 +61,11 @@ pub(crate) struct Link {
     /// What the peer is told to send to.
     pub(crate) local: SocketAddr,
     sending: Sending,
+    /// Who is told when a connection of ours ends.
+    owner: Option<Owner>,
 }
+
+type Owner = Arc<Mutex<mpsc::Sender<Input>>>;
 
 #[derive(Clone)]
 enum Sending {
@@ -81,6 +85,7 @@ impl Link {
             peer,
             local: shared.own_address(peer),
             sending,
+            owner: None,
         }
     }
 
@@ -99,7 +104,11 @@ impl Link {
     ) -> Self {
         let (sender, outbound) = mpsc::channel(QUEUE);
         let sending = Sending::Stream(sender.clone());
-        let link = Self::new(shared, hop.protocol, hop.addr, sending);
+        let owner: Owner = Arc::new(Mutex::new(owner));
+        let link = Self {
+            owner: Some(Arc::clone(&owner)),
+            ..Self::new(shared, hop.protocol, hop.addr, sending)
+        };
         let (flow, local) = (link.flow, link.local);
         let (hop, shared) = (hop.clone(), Arc::clone(shared));
         // The task must not keep itself alive.
@@ -109,10 +118,22 @@ impl Link {
         spawner.spawn(async move {
             let end = dial(&shared, tls, &hop, outbound, weak, (flow, local)).await;
             tracing::debug!(peer = %hop.addr, protocol = %hop.protocol, end, "connection ended");
+            let owner = owner.lock().unwrap_or_else(PoisonError::into_inner).clone();
             // An owner that is gone needs no telling.
             let _ = owner.send(Input::LinkDown(flow)).await;
         });
         link
+    }
+
+    /// From now on it is `task` that is told of its end.
+    pub(crate) fn belong_to(&self, task: &mpsc::Sender<Input>) {
+        if let Some(owner) = &self.owner {
+            *owner.lock().unwrap_or_else(PoisonError::into_inner) = task.clone();
+        }
+    }
+
+    pub(crate) fn is_connection(&self) -> bool {
+        matches!(self.sending, Sending::Stream(_))
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -247,6 +268,7 @@ async fn dial(
             peer: hop.addr,
             local,
             sending: Sending::Stream(sender.upgrade()?),
+            owner: None,
         })
     };
     carry(shared, io, outbound, link, false).await

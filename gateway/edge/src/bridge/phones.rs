@@ -18,10 +18,10 @@ pub(crate) enum Input {
     Pbx(Box<Message>, Origin),
     /// A connection is over.
     LinkDown(FlowId),
-    /// The same phone on a new socket.
-    Adopt(Box<Seat>),
+    /// The same phone on a new socket, and the connections that it has registered over.
+    Adopt(Box<Seat>, Vec<Link>),
     /// A registration that was under way when the socket was handed over.
-    Bound(Binding),
+    Bound(Binding, Option<Link>),
     /// An upstream was away and is back.
     Returned(UpstreamId),
 }
@@ -37,12 +37,33 @@ pub(crate) enum Origin {
 
 /// The tasks by the phones they serve.
 #[derive(Default)]
-pub(crate) struct Phones(RwLock<HashMap<PhoneId, mpsc::Sender<Input>>>);
+pub(crate) struct Phones(RwLock<HashMap<PhoneId, Served>>);
+
+struct Served {
+    task: mpsc::Sender<Input>,
+    /// The connection over which it is registered.
+    line: Option<Link>,
+}
 
 impl Phones {
     pub(crate) fn find(&self, phone: PhoneId) -> Option<mpsc::Sender<Input>> {
         let phones = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        phones.get(&phone).cloned()
+        phones.get(&phone).map(|served| served.task.clone())
+    }
+
+    /// The connection over which a phone is registered. A PBX may forget a phone whose connection
+    /// ends, so whoever may be that phone again uses the same one.
+    pub(crate) fn line(&self, phone: PhoneId) -> Option<Link> {
+        let phones = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        phones.get(&phone)?.line.clone()
+    }
+
+    /// `phone` has registered over this connection.
+    pub(crate) fn note_line(&self, phone: PhoneId, line: Option<Link>) {
+        let mut phones = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(served) = phones.get_mut(&phone) {
+            served.line = line;
+        }
     }
 
     /// Makes `task` the one that serves `phone`, unless another one does and still runs: that one
@@ -54,9 +75,11 @@ impl Phones {
     ) -> Result<(), mpsc::Sender<Input>> {
         let mut phones = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match phones.get(&phone) {
-            Some(other) if !other.is_closed() && !other.same_channel(task) => Err(other.clone()),
+            Some(Served { task: other, .. }) if other.same_channel(task) => Ok(()),
+            Some(Served { task: other, .. }) if !other.is_closed() => Err(other.clone()),
             _ => {
-                phones.insert(phone, task.clone());
+                let (task, line) = (task.clone(), None);
+                phones.insert(phone, Served { task, line });
                 Ok(())
             }
         }
@@ -67,7 +90,7 @@ impl Phones {
         let mut phones = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if phones
             .get(&phone)
-            .is_some_and(|found| found.same_channel(task))
+            .is_some_and(|found| found.task.same_channel(task))
         {
             phones.remove(&phone);
         }
@@ -76,6 +99,6 @@ impl Phones {
     /// Every task, some of them several times.
     pub(crate) fn all(&self) -> Vec<mpsc::Sender<Input>> {
         let phones = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        phones.values().cloned().collect()
+        phones.values().map(|served| served.task.clone()).collect()
     }
 }

@@ -174,6 +174,41 @@ async fn a_pbx_that_takes_no_connection_is_unavailable() {
     assert_eq!(answer.headers.raw(&HeaderName::RetryAfter).count(), 1);
 }
 
+#[tokio::test]
+async fn a_phone_that_comes_back_keeps_its_connection() {
+    let (listener, addr) = listen().await;
+    let gateway = Gateway::start(upstream(&format!("sip:{addr};transport=tcp"))).await;
+    let mut browser = gateway.browser().await;
+    browser.send(&register("one", 1)).await;
+    let mut stream = Stream::new(accept(&listener).await);
+    registers(&mut browser, &mut stream, "TCP").await;
+    // The old socket is not known to be gone, or is.
+    let mut again = gateway.browser().await;
+    again.send(&register("one", 2)).await;
+    let contact = registers(&mut again, &mut stream, "TCP").await;
+    browser.closed().await;
+    stream.send(options(&contact, addr, "TCP")).await;
+    let asked = again.request(Method::Options).await;
+    again
+        .send_message(Response::to(&asked, Status::OK, Some("b")))
+        .await;
+    assert_eq!(&*stream.receive().await.headers().call_id, "qualify");
+    // When the connection breaks it is the phone's task of now that hears of it.
+    drop(stream);
+    again.closed().await;
+    let mut third = gateway.browser().await;
+    third.send(&register("one", 3)).await;
+    let mut stream = Stream::new(accept(&listener).await);
+    let contact = registers(&mut third, &mut stream, "TCP").await;
+    // The connection that the new socket made has outlived the handing over.
+    let mut asks = options(&contact, addr, "TCP");
+    asks.headers.via[0].params.set("branch", Some("z9hG4bKq3"));
+    stream.send(asks).await;
+    third.request(Method::Options).await;
+    drop(stream);
+    third.closed().await;
+}
+
 fn large() -> String {
     let body = "x".repeat(1500);
     format!(

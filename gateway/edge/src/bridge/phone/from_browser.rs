@@ -328,6 +328,7 @@ impl Phone {
         outgoing.attempt = attempt.wrapping_add(1);
         let mut request = outgoing.request.clone();
         let now = self.now();
+        self.use_line(phone);
         let (link, alternative) = self.link_for(&pbx, &hop, attempt, phone, &mut request);
         let flow = link.flow;
         let note = Note {
@@ -377,6 +378,16 @@ impl Phone {
         border::hide_contacts(key, &mut request.headers.contact, pbx.id, phone, &link);
         request.headers.via = vec![border::via(&link, &branch)];
         (link, alternative)
+    }
+
+    /// A phone that comes back goes on over the connection that it had.
+    fn use_line(&mut self, phone: PhoneId) {
+        if let Some(line) = self.shared.phones.line(phone)
+            && line.is_open()
+            && self.link(line.flow).is_none()
+        {
+            self.add_link(line);
+        }
     }
 
     fn link_to(&mut self, pbx: &Arc<Pbx>, hop: &Hop) -> Link {
@@ -537,7 +548,8 @@ impl Phone {
         };
         if let Some(successor) = &self.successor {
             // A successor that is over has no use for it.
-            let _ = successor.send(Input::Bound(binding)).await;
+            let line = self.link(link).filter(|link| link.is_connection()).cloned();
+            let _ = successor.send(Input::Bound(binding, line)).await;
             return;
         }
         self.bind(binding);
@@ -557,15 +569,17 @@ impl Phone {
         self.stop_timer(Due::Waiting);
         self.start_timer(Due::Linger, super::CANCEL_PATIENCE);
         self.successor = Some(other.clone());
-        if let Err(failed) = other.send(Input::Adopt(Box::new(seat))).await {
+        let lines = self.links.iter().filter(|link| link.is_connection());
+        let lines = lines.cloned().collect();
+        if let Err(failed) = other.send(Input::Adopt(Box::new(seat), lines)).await {
             // It ended just now.
             self.successor = None;
-            if let Input::Adopt(seat) = failed.0 {
-                let phones: Vec<PhoneId> = seat.bindings.iter().map(|b| b.phone).collect();
+            if let Input::Adopt(seat, _) = failed.0 {
+                let bindings = seat.bindings.clone();
                 self.seat = Some(*seat);
                 self.stop_timer(Due::Linger);
-                for phone in phones {
-                    self.claim(phone);
+                for binding in bindings {
+                    self.bind(binding);
                 }
             }
         }

@@ -174,8 +174,11 @@ impl Phone {
         match input {
             Input::Pbx(message, origin) => self.on_pbx_message(*message, origin).await,
             Input::LinkDown(flow) => self.on_link_down(flow).await,
-            Input::Adopt(seat) => self.adopt(*seat).await,
-            Input::Bound(binding) => self.bind(binding),
+            Input::Adopt(seat, lines) => self.adopt(*seat, lines).await,
+            Input::Bound(binding, line) => {
+                self.take_lines(line);
+                self.bind(binding);
+            }
             Input::Returned(upstream) => {
                 if self
                     .seat
@@ -329,24 +332,38 @@ impl Phone {
     }
 
     /// The same phone on a new socket: the old one is over, and what waited goes on.
-    async fn adopt(&mut self, seat: Seat) {
+    async fn adopt(&mut self, seat: Seat, lines: Vec<Link>) {
         tracing::info!(flow = seat.info.id.0, "a phone came back");
+        self.take_lines(lines);
         self.transactions.handle_transport_down(BROWSER);
         self.stop_timer(Due::Linger);
         self.stop_timer(Due::Renew);
         self.outbound = seat.outbound.clone();
         self.secure = seat.info.secure;
-        let phones: Vec<PhoneId> = seat.bindings.iter().map(|binding| binding.phone).collect();
+        let bindings = seat.bindings.clone();
         self.seat = Some(seat);
-        for phone in phones {
-            self.claim(phone);
+        for binding in bindings {
+            self.bind(binding);
         }
         self.raise();
         self.settle(None).await;
     }
 
+    /// Connections that a phone has registered over go with it.
+    fn take_lines(&mut self, lines: impl IntoIterator<Item = Link>) {
+        for line in lines {
+            line.belong_to(&self.task);
+            if self.link(line.flow).is_none() {
+                self.add_link(line);
+            }
+        }
+    }
+
     fn bind(&mut self, binding: Binding) {
-        self.claim(binding.phone);
+        if self.claim(binding.phone) {
+            let line = self.link(binding.link).filter(|link| link.is_connection());
+            self.shared.phones.note_line(binding.phone, line.cloned());
+        }
         if let Some(seat) = &mut self.seat {
             seat.bindings.retain(|other| other.phone != binding.phone);
             seat.unserved

@@ -59,7 +59,19 @@ struct Call {
 impl Call {
     /// From the browser to a PBX that speaks plain RTP, answered and connected.
     async fn plain(symmetric_rtp: bool) -> Self {
-        let media = media().await;
+        Self::to_pbx(media().await, symmetric_rtp).await
+    }
+
+    /// From the PBX to a browser that says hello, connected.
+    async fn to_browser(media: Media) -> Self {
+        let (mut call, answer) = incoming(media, Peer::saying_hello().await).await;
+        let answer = call.relay.answer_from_browser(&answer).await.unwrap();
+        call.pbx.hear_of(&answer);
+        call.browser.connect_relay(&mut call.relay).await;
+        call
+    }
+
+    async fn to_pbx(media: Media, symmetric_rtp: bool) -> Self {
         let config = RelayConfig {
             symmetric_rtp,
             ..config(PbxSrtp::None)
@@ -214,8 +226,7 @@ async fn a_call_to_an_encrypting_pbx_is_heard_both_ways() {
 }
 
 /// A call from the PBX that the browser has answered, though we haven't heard of it yet.
-async fn incoming(mut browser: Peer) -> (Call, String) {
-    let media = media().await;
+async fn incoming(media: Media, mut browser: Peer) -> (Call, String) {
     let relay = media.relay(config(PbxSrtp::None)).await.unwrap();
     let pbx = Pbx::new().await;
     let offer = pbx.sdp("RTP/AVP", "111 0 101", RTPMAPS);
@@ -233,7 +244,7 @@ async fn incoming(mut browser: Peer) -> (Call, String) {
 
 #[tokio::test]
 async fn a_call_from_the_pbx_is_heard_both_ways() {
-    let (mut call, answer) = incoming(Peer::new(&[]).await).await;
+    let (mut call, answer) = incoming(media().await, Peer::new(&[]).await).await;
     assert!(answer.contains("a=setup:passive"), "we say hello");
     let answer = call.relay.answer_from_browser(&answer).await.unwrap();
     call.pbx.hear_of(&answer);
@@ -243,7 +254,7 @@ async fn a_call_from_the_pbx_is_heard_both_ways() {
 
 #[tokio::test]
 async fn a_hello_may_overtake_the_answer() {
-    let (mut call, answer) = incoming(Peer::saying_hello().await).await;
+    let (mut call, answer) = incoming(media().await, Peer::saying_hello().await).await;
     assert!(answer.contains("a=setup:active"));
     let hello = |peer: &Peer| peer.wrote_dtls > 0;
     call.browser
@@ -257,17 +268,14 @@ async fn a_hello_may_overtake_the_answer() {
 
 #[tokio::test]
 async fn a_call_may_be_held_by_whom_it_came_to() {
-    let (mut call, answer) = incoming(Peer::saying_hello().await).await;
-    let answer = call.relay.answer_from_browser(&answer).await.unwrap();
-    call.pbx.hear_of(&answer);
-    call.browser.connect_relay(&mut call.relay).await;
+    let mut call = Call::to_browser(media().await).await;
     call.speak().await;
     call.hold_and_resume().await;
 }
 
 #[tokio::test]
 async fn an_invite_without_an_offer_is_offered_by_the_answer() {
-    let (mut call, answer) = incoming(Peer::saying_hello().await).await;
+    let (mut call, answer) = incoming(media().await, Peer::saying_hello().await).await;
     // The offer came in a 200, the answer goes in the ACK.
     call.relay.confirm("a").await.unwrap();
     let answer = call.relay.answer_from_browser(&answer).await.unwrap();
@@ -316,6 +324,60 @@ async fn nobody_else_is_heard_or_answered() {
         stranger.try_recv(&mut [0; 16]).unwrap_err().kind(),
         std::io::ErrorKind::WouldBlock
     );
+}
+
+/// Says hello to every port of the gateway, over and over, from many addresses.
+async fn spray(media: Media, relays: std::ops::RangeInclusive<u16>) {
+    const LENGTHS: [usize; 3] = [73, 30, 13];
+    let gateway = media.local_addr();
+    let mut hello = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 1, 0, 0, 48];
+    hello.resize(LENGTHS[0], 0);
+    loop {
+        let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let received = media.counters().received;
+        for port in relays.clone().chain([gateway.port()]) {
+            for length in LENGTHS {
+                let to = (gateway.ip(), port);
+                stranger.send_to(&hello[..length], to).await.unwrap();
+            }
+        }
+        // The sockets' buffers are not to overflow: losses of the network are not the question.
+        let enough = received + LENGTHS.len() as u64;
+        until(&media, "the hellos", |c| c.received >= enough).await;
+    }
+}
+
+#[tokio::test]
+async fn hellos_of_strangers_lose_no_call() {
+    let first = Pbx::new().await.port().min(60_000);
+    let relays = first..=first + 19;
+    let media = media_with(relays.clone()).await;
+    let noise = tokio::spawn(spray(media.clone(), relays));
+    for n in 0..10_u32 {
+        let mut call = match n % 2 {
+            0 => Call::to_pbx(media.clone(), false).await,
+            _ => Call::to_browser(media.clone()).await,
+        };
+        call.up(960 * n, b"do you hear me?").await;
+        call.down(960 * n, b"I do").await;
+    }
+    let unknown = media.counters().unknown;
+    until(&media, "the strangers", |c| c.unknown > unknown.max(100)).await;
+    noise.abort();
+}
+
+#[tokio::test]
+#[ignore = "takes some minutes: --run-ignored all"]
+async fn of_five_hundred_calls_in_a_row_none_is_silent() {
+    let media = media().await;
+    for n in 0..500_u32 {
+        let mut call = match n % 2 {
+            0 => Call::to_pbx(media.clone(), false).await,
+            _ => Call::to_browser(media.clone()).await,
+        };
+        call.up(960 * n, b"do you hear me?").await;
+        call.down(960 * n, b"I do").await;
+    }
 }
 
 #[tokio::test]

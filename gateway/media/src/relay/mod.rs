@@ -5,6 +5,9 @@
 //!                                             │
 //!                                        negotiation  offers and answers of both sides
 //! ```
+//!
+//! Sound is passed on as it is. Both sides have a codec in common wherever RFC 7874 §3 is obeyed, for
+//! it obliges browsers to speak G.711; so there is no Opus encoder here.
 
 pub(crate) mod bridge;
 mod negotiation;

@@ -1,9 +1,11 @@
 //! What the user asks for.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use leptos::task::spawn_local;
 use sidetone_sip::message::Reason;
+use sidetone_sip::packages::KeyPress;
 use sidetone_sip::{Address, Body, Invite, Moment, Origin, Status, Uri};
 
 use super::connection::parse_host;
@@ -263,10 +265,10 @@ impl Core {
 
     /// Sounds a key and sends it: by RFC 4733 if the other side takes that, else by INFO.
     pub(crate) fn press_key(&mut self, now: Moment, call: Option<CallKey>, key: char) {
-        let key = key.to_ascii_uppercase();
-        if !"0123456789*#ABCD".contains(key) {
+        let Ok(press) = KeyPress::of(key, Duration::from_millis(120)) else {
             return;
-        }
+        };
+        let key = press.key();
         self.tones.key(key);
         let Some(call) = call else { return };
         let answered = self
@@ -278,12 +280,7 @@ impl Core {
         };
         let by_rtp = media.peer.as_ref().is_some_and(|peer| peer.send_key(key));
         let sent = by_rtp || {
-            let content_type = "application/dtmf-relay".into();
-            let bytes = format!("Signal={key}\r\nDuration=120\r\n").into_bytes();
-            let body = Body {
-                content_type,
-                bytes,
-            };
+            let body = press.to_body();
             let session = media.session;
             session.is_some_and(|it| self.command(|agent| agent.info(now, it, body)).is_ok())
         };

@@ -215,7 +215,9 @@ impl Core {
                 Event::FlowFailed { .. } => {}
                 // We subscribe to nothing yet, and take no NOTIFY that we did not ask for; neither
                 // do we publish.
-                Event::Publication { .. } | Event::Subscription { .. } | Event::Unsolicited { .. } => {}
+                Event::Publication { .. }
+                | Event::Subscription { .. }
+                | Event::Unsolicited { .. } => {}
             }
         }
         self.apply_sound();

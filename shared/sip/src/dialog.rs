@@ -28,6 +28,12 @@ impl DialogId {
         Self::new(&headers.call_id, &headers.to, &headers.from)
     }
 
+    /// The dialog that a response to a request of ours belongs to.
+    pub(crate) fn of_response(response: &Response) -> Self {
+        let headers = &response.headers;
+        Self::new(&headers.call_id, &headers.from, &headers.to)
+    }
+
     /// What all dialogs that a request of ours may set up have in common.
     pub(crate) fn of_sent(request: &Request) -> Self {
         let headers = &request.headers;
@@ -229,6 +235,11 @@ impl Dialog {
     pub(crate) fn request(&mut self, method: Method) -> Request {
         let number = self.next_number();
         self.numbered(method, number)
+    }
+
+    /// The number of our last request.
+    pub(crate) const fn last_number(&self) -> u32 {
+        self.local_number
     }
 
     /// The number of our next request, also for one that is sent again with credentials.

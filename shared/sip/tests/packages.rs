@@ -1,11 +1,13 @@
 //! Bodies of event packages.
 
+use std::time::Duration;
+
 use sidetone_sip::packages::{
     ContactEvent, ContactInfo, Counts, DialogInfo, DialogPhase, DialogState, DialogWatch,
-    Direction, IsComposing, MessageSummary, Party, Presence, RegInfo, RegWatch, RegistrationInfo,
-    RegistrationPhase, SipFrag, Tuple, Update,
+    Direction, IsComposing, KeyPress, MessageSummary, Party, Presence, RegInfo, RegWatch,
+    RegistrationInfo, RegistrationPhase, SipFrag, Tuple, Update,
 };
-use sidetone_sip::{Status, Text};
+use sidetone_sip::{Body, Status, Text};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -369,4 +371,51 @@ fn registrations_are_put_together_in_the_order_of_versions() {
     };
     assert_eq!(watch.take(empty), Update::Taken);
     assert_eq!(watch.registrations().count(), 0);
+}
+
+#[test]
+fn keys_in_an_info_are_read_and_written() {
+    let of = |content_type: &str, text: &str| {
+        KeyPress::parse(&Body {
+            content_type: content_type.into(),
+            bytes: text.as_bytes().to_vec(),
+        })
+    };
+    let millis = Duration::from_millis;
+    let relay = "application/dtmf-relay";
+    for (content_type, text, key, duration) in [
+        (relay, "Signal=5\r\nDuration=120\r\n", '5', 120),
+        (relay, "duration = 250\nsignal= #", '#', 250),
+        (relay, "Signal=10\r\n", '*', 160),
+        (relay, "Signal=15\r\nDuration=x", 'D', 160),
+        (relay, "Signal=a\r\nDuration=99999999", 'A', 10_000),
+        (
+            "Application/DTMF-Relay; charset=utf-8",
+            "Signal=0",
+            '0',
+            160,
+        ),
+        ("application/dtmf", " 7\r\n", '7', 160),
+        ("application/dtmf", "11", '#', 160),
+    ] {
+        let press = of(content_type, text).unwrap();
+        assert_eq!((press.key(), press.duration), (key, millis(duration)));
+        assert_eq!(KeyPress::parse(&press.to_body()), Ok(press));
+    }
+    for (content_type, text) in [
+        (relay, ""),
+        (relay, "Duration=120"),
+        (relay, "Signal="),
+        (relay, "Signal=E"),
+        (relay, "Signal=16"),
+        (relay, "Signal=9x"),
+        (relay, "Signal=-1"),
+        ("application/dtmf", ""),
+        ("application/sdp", "5"),
+    ] {
+        assert!(of(content_type, text).is_err(), "{content_type}: {text}");
+    }
+    assert!(KeyPress::of('e', millis(1)).is_err());
+    let written = KeyPress::of('d', millis(120)).unwrap().to_body();
+    assert_eq!(written.bytes, b"Signal=D\r\nDuration=120\r\n");
 }

@@ -6,6 +6,7 @@
 
 mod dialog_info;
 mod is_composing;
+mod key_press;
 mod message_summary;
 mod pidf;
 mod reg_info;
@@ -16,6 +17,7 @@ pub use dialog_info::{
     DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, Party, Update,
 };
 pub use is_composing::IsComposing;
+pub use key_press::KeyPress;
 pub use message_summary::{Counts, MessageSummary};
 pub use pidf::{Presence, Tuple};
 pub use reg_info::{

@@ -102,6 +102,7 @@ impl Session {
             offers: Offers::default(),
             peer_updates: false,
             reliable: Reliable::default(),
+            predecessor: None,
             referral: None,
             referee: None,
             timer: SessionTimer::default(),

@@ -90,6 +90,7 @@ impl Session {
             offers: Offers::default(),
             peer_updates: state.peer_updates,
             reliable: Reliable::default(),
+            predecessor: Some(dialog.last_number()),
             referral: None,
             referee: None,
             timer: SessionTimer::restore(state.timer),
@@ -98,5 +99,18 @@ impl Session {
         session.take_name(endpoint, &dialog);
         session.start_session_timer(endpoint);
         Ok(session)
+    }
+
+    /// A 2xx to an INVITE within the dialog. Who sent that may not be there any more to
+    /// acknowledge it, without which the peer would hang up (RFC 3261 §13.2.2.4, §13.3.1.4).
+    pub(crate) fn acknowledge_for_predecessor(&mut self, endpoint: &mut Endpoint, number: u32) {
+        if let Phase::Confirmed(confirmed) = &self.phase
+            && self.predecessor.is_some_and(|last| number <= last)
+        {
+            let mut ack = confirmed.dialog.ack(number);
+            ack.headers.max_forwards = Some(70);
+            let branch = endpoint.tokens.token();
+            endpoint.transactions.send_ack(self.flow, &mut ack, &branch);
+        }
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct Session {
     /// The peer's Allow has UPDATE.
     peer_updates: bool,
     reliable: Reliable,
+    /// The highest number of a request that another agent may have sent before us.
+    predecessor: Option<u32>,
     /// Our REFER.
     referral: Option<Referral>,
     /// The peer's REFER.

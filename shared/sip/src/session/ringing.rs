@@ -80,6 +80,7 @@ impl Session {
             offers: Offers::default(),
             peer_updates: false,
             reliable,
+            predecessor: None,
             referral: None,
             referee: None,
             timer: SessionTimer::default(),

@@ -1,13 +1,12 @@
 //! Calls that go from one agent to another: a page was loaded again, or somebody else takes over.
 
 use super::{CommandError, UserAgent};
-use crate::Moment;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, DialogId};
 use crate::endpoint::config::{Body, Invite, Origin};
 use crate::endpoint::event::SessionId;
 use crate::message::HeaderError;
 use crate::session::{CallState, RestoreError, Session};
-use crate::{Address, Uri};
+use crate::{Address, Method, Moment, Response, Uri};
 
 impl UserAgent {
     /// What another agent needs to go on with a confirmed call. It may be kept while the call goes
@@ -65,5 +64,20 @@ impl UserAgent {
             body,
         };
         Ok(self.invite_replacing(now, invite, &dialog.replaces())?)
+    }
+
+    /// Acknowledges what an agent before us is waited for to acknowledge.
+    pub(super) fn acknowledge_for_predecessor(&mut self, response: &Response) {
+        let cseq = &response.headers.cseq;
+        if cseq.method != Method::Invite || !response.status.is_success() {
+            return;
+        }
+        let dialogs = &self.endpoint.dialogs;
+        if let Some(&id) = dialogs.get(&DialogId::of_response(response)) {
+            let number = cseq.number;
+            self.with_session(id, |session, endpoint| {
+                session.acknowledge_for_predecessor(endpoint, number);
+            });
+        }
     }
 }

@@ -154,8 +154,9 @@ impl UserAgent {
     fn on_received(&mut self, flow: FlowId, bytes: &[u8]) {
         match read_frame(bytes, &self.endpoint.config.limits) {
             Incoming::Message(message) => {
-                if let crate::Message::Response(_) = message {
+                if let crate::Message::Response(response) = &message {
                     self.on_sign_of_life(flow);
+                    self.acknowledge_for_predecessor(response);
                 }
                 self.endpoint
                     .transactions

@@ -126,6 +126,26 @@ fn what_was_kept_a_while_ago_is_good_enough() {
 }
 
 #[test]
+fn an_answer_that_the_old_agent_owes_an_ack_gets_one() {
+    let mut pair = Pair::ws();
+    let (caller, callee) = pair.confirmed_call();
+    let state = read(&written(&mut pair, A, caller));
+    pair.command(A, |a, now| a.offer(now, caller, Body::sdp("hold")));
+    pair.run(Duration::from_millis(10));
+    let offered = pair.session_event(B, callee);
+    assert!(matches!(offered, SessionEvent::Offer { .. }));
+    pair.rebuild(A, config("again"));
+    pair.command(B, |b, now| b.answer_offer(now, callee, Body::sdp("held")));
+    pair.settle();
+    pair.sent(&["A INVITE", "B 200 INVITE"]);
+    let again = restored(&mut pair, A, &state);
+    pair.run(Duration::from_secs(1));
+    pair.sent(&["B 200 INVITE", "A ACK"]);
+    goes_on(&mut pair, (A, again), (B, callee));
+    hang_up(pair, again, callee);
+}
+
+#[test]
 fn a_new_agent_takes_the_place_of_the_old_call() {
     let takes = Config {
         takes_replacements: true,

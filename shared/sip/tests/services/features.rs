@@ -30,6 +30,8 @@ pub(crate) const SCRIPTS: &[Script] = &[
     ("call pickup (§2.16)", pickup),
     ("a pickup that comes too late", pickup_too_late),
     ("automatic redial (§2.17)", redial),
+    ("a phone starts anew and goes on", started_anew),
+    ("a phone starts anew and calls again", called_again),
 ];
 
 fn hold(town: &mut Town) {
@@ -319,6 +321,46 @@ fn redial(town: &mut Town) {
     assert_eq!(town.told(ALICE), (own, ended));
     let again = town.call(ALICE, BOB);
     town.hang_up(ALICE, again);
+}
+
+/// Alice's phone is lost with all it knew but the call.
+fn started_anew(town: &mut Town) {
+    let first = town.call(ALICE, BOB);
+    let state = town.agent(ALICE).export_call(first.of(ALICE)).unwrap();
+    town.renegotiate(ALICE, first, "hold");
+    town.start_anew(ALICE);
+    let origin = town.origin(ALICE, BOB);
+    let again = town.command(ALICE, |agent, now| agent.restore_call(now, origin, &state));
+    let call = Call {
+        caller: (ALICE, again),
+        ..first
+    };
+    town.renegotiate(ALICE, call, "resume");
+    town.renegotiate(BOB, call, "hold");
+    town.hang_up(BOB, call);
+}
+
+fn called_again(town: &mut Town) {
+    let first = town.call(BOB, ALICE);
+    let state = town.agent(ALICE).export_call(first.of(ALICE)).unwrap();
+    // What comes twice would be new to the new one.
+    town.run(Duration::from_secs(20));
+    town.start_anew(ALICE);
+    let origin = town.origin(ALICE, BOB);
+    let offer = Some(Body::sdp("offer"));
+    let caller = town.command(ALICE, |agent, now| {
+        agent.replace_call(now, origin, &state, offer)
+    });
+    let (callee, facts) = town.incoming(BOB);
+    assert_eq!(facts.replaces, Some(first.of(BOB)));
+    let second = Call {
+        caller: (ALICE, caller),
+        callee: (BOB, callee),
+    };
+    town.answer(second);
+    let replaced = (EndedBy::Replaced(callee), None);
+    assert_eq!(town.ended(BOB, first.of(BOB)), replaced);
+    town.hang_up(ALICE, second);
 }
 
 fn notified(town: &mut Town, own: SubscriptionId) -> (Substate, Option<Body>) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sidetone_sip::message::Transport;
 use sidetone_sip::{
-    Address, Body, CallFacts, CommandError, Config, EndedBy, Event, FlowId, Input, Invite, Moment,
-    Origin, Output, Redirection, SeededTokens, SessionEvent, SessionId, Status, SubscriptionEvent,
+    Address, Body, CallFacts, Config, EndedBy, Event, FlowId, Input, Invite, Moment, Origin,
+    Output, Redirection, SeededTokens, SessionEvent, SessionId, Status, SubscriptionEvent,
     SubscriptionId, TokenSource, TransferEvent, Uri, UserAgent,
 };
 
@@ -107,26 +107,27 @@ pub(crate) fn named(uri: &Uri) -> Who {
     NAMES.iter().position(|name| *name == user).unwrap()
 }
 
+fn agent(name: &str, seed: u64) -> UserAgent {
+    let config = Config {
+        keep_alive: None,
+        takes_transfers: true,
+        takes_replacements: true,
+        redirection: Redirection::Follow { most: 5 },
+        notifies: vec!["dialog".into()],
+        ..Config::new(name, &format!("{name}.invalid"))
+    };
+    UserAgent::new(config, Box::new(SeededTokens::new(seed)))
+}
+
 impl Town {
     pub(crate) fn in_weather(script: &'static str, weather: Weather) -> Self {
-        let phones = (0..).zip(NAMES).map(|(seed, name)| {
-            let config = Config {
-                keep_alive: None,
-                takes_transfers: true,
-                takes_replacements: true,
-                redirection: Redirection::Follow { most: 5 },
-                notifies: vec!["dialog".into()],
-                ..Config::new(name, &format!("{name}.invalid"))
-            };
-            let tokens = Box::new(SeededTokens::new(weather.seed * 16 + seed));
-            Phone {
-                agent: UserAgent::new(config, tokens),
-                timeout: None,
-                incoming: VecDeque::new(),
-                events: BTreeMap::new(),
-                ringing: Vec::new(),
-                others: VecDeque::new(),
-            }
+        let phones = (0..).zip(NAMES).map(|(seed, name)| Phone {
+            agent: agent(name, weather.seed * 16 + seed),
+            timeout: None,
+            incoming: VecDeque::new(),
+            events: BTreeMap::new(),
+            ringing: Vec::new(),
+            others: VecDeque::new(),
         });
         let mut town = Self {
             script,
@@ -139,13 +140,23 @@ impl Town {
             sent: 0,
         };
         for who in 0..NAMES.len() {
-            for other in (0..NAMES.len()).filter(|other| *other != who) {
-                let flow = FlowId(other as u64);
-                let transport = Transport::Udp;
-                town.input(who, Input::TransportUp { flow, transport });
-            }
+            town.connect(who);
         }
         town
+    }
+
+    fn connect(&mut self, who: Who) {
+        for other in (0..NAMES.len()).filter(|other| *other != who) {
+            let flow = FlowId(other as u64);
+            let transport = Transport::Udp;
+            self.input(who, Input::TransportUp { flow, transport });
+        }
+    }
+
+    /// The agent of `who` is gone with all it knew, and there is another one.
+    pub(crate) fn start_anew(&mut self, who: Who) {
+        self.phones[who].agent = agent(NAMES[who], self.weather.seed * 16 + 8);
+        self.connect(who);
     }
 
     pub(crate) fn agent(&self, who: Who) -> &UserAgent {
@@ -290,10 +301,10 @@ impl Town {
     // What people do
 
     #[track_caller]
-    pub(crate) fn command<R>(
+    pub(crate) fn command<R, E: std::fmt::Display>(
         &mut self,
         who: Who,
-        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, CommandError>,
+        f: impl FnOnce(&mut UserAgent, Moment) -> Result<R, E>,
     ) -> R {
         let now = self.now;
         let result = f(&mut self.phones[who].agent, now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::SessionId;
 use crate::message::{
-    AlertInfo, AnswerMode, CallInfo, HeaderName, Headers, PAssertedIdentity, PrivAnswerMode,
+    AlertInfo, AnswerMode, CallInfo, HeaderName, Headers, Host, PAssertedIdentity, PrivAnswerMode,
     Privacy, ReferredBy,
 };
 use crate::{Address, Request};
@@ -57,12 +57,18 @@ impl CallFacts {
             replaces,
             referred_by: referred_by.map(|referrer| referrer.0),
             asserted: asserted.unwrap_or_default().0,
-            is_private: privacy.is_some_and(|privacy| privacy.hides_user()),
+            is_private: is_nobody(&headers.from) || privacy.is_some_and(|p| p.hides_user()),
             auto_answer: AutoAnswer::wanted_by(headers),
             alerts: alerts.unwrap_or_default().0,
             infos: infos.unwrap_or_default().0,
         }
     }
+}
+
+/// RFC 3323 §4.1.1.3: who says nothing is at `anonymous.invalid`.
+fn is_nobody(from: &Address) -> bool {
+    let host = from.uri.as_sip().map(|uri| &uri.host);
+    matches!(host, Some(Host::Name(name)) if *name == *"anonymous.invalid")
 }
 
 impl AutoAnswer {

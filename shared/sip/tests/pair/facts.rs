@@ -85,6 +85,25 @@ fn who_calls_as_the_network_knows_it() {
 }
 
 #[test]
+fn nobody_in_particular_is_private() {
+    let mut pair = Pair::ws();
+    let mut invite = pair.invitation();
+    let Origin::Explicit { from, .. } = &mut invite.origin else {
+        panic!("{invite:?}");
+    };
+    *from = address("sip:anonymous@Anonymous.Invalid");
+    pair.command(A, |a, now| a.invite(now, invite));
+    pair.settle();
+    match pair.event(B) {
+        Event::Session {
+            event: SessionEvent::Incoming { facts, .. },
+            ..
+        } => assert!(facts.is_private),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn how_to_ring() {
     let told = facts(&[
         ("Alert-Info", "<urn:alert:source:internal>;x=y"),

@@ -83,6 +83,15 @@ impl Call {
         }
     }
 
+    /// Tells whoever listens that nothing follows.
+    pub(super) fn report_failure(&self) {
+        // Nobody listens any more.
+        let _ = match self {
+            Self::Leg(leg) => leg.events.try_send(LegEvent::Failed).is_ok(),
+            Self::Relay(relay) => relay.events.try_send(RelayEvent::Failed).is_ok(),
+        };
+    }
+
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::Leg(leg) => leg.endpoint.handle_timeout(now),

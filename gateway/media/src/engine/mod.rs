@@ -14,6 +14,7 @@ mod streams;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -106,6 +107,16 @@ pub(crate) enum Command {
     /// Does something with a relay's bridge; dropped if there is no such relay.
     Act(CallId, Act),
     End(CallId),
+}
+
+impl Command {
+    /// The call that it is for.
+    fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Renegotiate { id, .. } | Self::Act(id, _) | Self::End(id) => Some(*id),
+            Self::Open { .. } | Self::Relay { .. } => None,
+        }
+    }
 }
 
 pub(crate) type Act = Box<dyn FnOnce(&mut Bridge, Instant) + Send>;
@@ -266,10 +277,39 @@ impl Engine {
                     SOCKET => self.on_browsers_readable(now, &mut buffer),
                     LISTENER => self.on_connections(now),
                     Token(FIRST_STREAM..) => self.on_stream_readable(now, token, &mut buffer),
-                    token => self.on_pbx_readable(now, token, &mut buffer),
+                    token => {
+                        let (id, component) = CallId::from_token(token);
+                        let read = |engine: &mut Self| {
+                            engine.on_pbx_readable(now, id, component, &mut buffer);
+                        };
+                        self.contain(|_| Some(id), read);
+                    }
                 }
             }
             self.on_timeout(now);
+        }
+    }
+
+    /// Does `work`. If there is a fault in how we, or those who read DTLS and STUN for us, take what
+    /// has come, it ends the call `whose` it was and not all of them.
+    fn contain(
+        &mut self,
+        whose: impl FnOnce(&Self) -> Option<CallId>,
+        work: impl FnOnce(&mut Self),
+    ) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_ok() {
+            return;
+        }
+        let id = whose(self);
+        error!(
+            call = id.map(|id| id.0),
+            "a fault in the media engine; the call ends"
+        );
+        if let Some(id) = id {
+            if let Some(slot) = self.calls.get(&id) {
+                slot.call.report_failure();
+            }
+            self.end(id);
         }
     }
 
@@ -292,7 +332,10 @@ impl Engine {
     fn on_commands(&mut self) -> Result<(), TryRecvError> {
         loop {
             match self.commands.try_recv() {
-                Ok(command) => self.on_command(command),
+                Ok(command) => {
+                    let id = command.call();
+                    self.contain(|_| id, |engine| engine.on_command(command));
+                }
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(gone) => return Err(gone),
             }
@@ -506,10 +549,14 @@ impl Engine {
 
     fn on_browser_packet(&mut self, now: Instant, from: Path, buffer: &mut [u8], length: usize) {
         Tally::count(&self.tally.received);
-        if let Err(why) = self.on_browser_datagram(now, from, buffer, length) {
-            trace!(?from, ?why, length, "packet dropped");
-            self.tally.on_dropped(why);
-        }
+        let holder = |engine: &Self| engine.by_address.get(&from).copied();
+        let take = |engine: &mut Self| {
+            if let Err(why) = engine.on_browser_datagram(now, from, buffer, length) {
+                trace!(?from, ?why, length, "packet dropped");
+                engine.tally.on_dropped(why);
+            }
+        };
+        self.contain(holder, take);
     }
 
     fn on_browser_datagram(
@@ -538,8 +585,13 @@ impl Engine {
         result.map(|_| ())
     }
 
-    fn on_pbx_readable(&mut self, now: Instant, token: Token, buffer: &mut [u8]) {
-        let (id, component) = CallId::from_token(token);
+    fn on_pbx_readable(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        component: Component,
+        buffer: &mut [u8],
+    ) {
         // It may have ended since it was found readable.
         let Some(Call::Relay(relay)) = self.calls.get_mut(&id).map(|slot| &mut slot.call) else {
             return;
@@ -576,7 +628,7 @@ impl Engine {
                 }
             }
         }
-        self.unread.push(token);
+        self.unread.push(id.token(component));
     }
 
     fn on_check(&mut self, now: Instant, from: Path, check: Check) -> Result<(), Dropped> {
@@ -647,10 +699,13 @@ impl Engine {
             streams.handle_timeout(now);
         }
         for id in due {
-            if let Some(slot) = self.calls.get_mut(&id) {
-                slot.call.handle_timeout(now);
-            }
-            self.drain(id);
+            let wake = |engine: &mut Self| {
+                if let Some(slot) = engine.calls.get_mut(&id) {
+                    slot.call.handle_timeout(now);
+                }
+                engine.drain(id);
+            };
+            self.contain(|_| Some(id), wake);
         }
     }
 
@@ -703,5 +758,37 @@ fn send(socket: &UdpSocket, tally: &Tally, to: SocketAddr, bytes: &[u8]) {
             debug!(%to, %error, "datagram not sent");
             Tally::count(&tally.unsent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::relay::{RelayConfig, RelayError, RelayEvent};
+    use crate::{Media, MediaConfig, PbxSrtp};
+
+    #[tokio::test]
+    async fn a_fault_ends_the_call_it_is_in_and_no_other() {
+        let here = "127.0.0.1:0".parse().unwrap();
+        let config = MediaConfig {
+            listen: here,
+            advertise: Vec::new(),
+            relay_ports: MediaConfig::RELAY_PORTS,
+        };
+        let media = Media::start(config).await.unwrap();
+        let config = RelayConfig {
+            local: here.ip(),
+            advertise: None,
+            srtp: PbxSrtp::None,
+            symmetric_rtp: false,
+        };
+        let mut faulty = media.relay(config.clone()).await.unwrap();
+        let other = media.relay(config).await.unwrap();
+        let nothing = faulty.hold.with_bridge(|_, _| panic!("on purpose")).await;
+        assert_eq!(nothing, None::<()>);
+        assert_eq!(faulty.events.recv().await, Some(RelayEvent::Failed));
+        assert_eq!(faulty.events.recv().await, None, "it has ended");
+        assert!(matches!(faulty.stats().await, Err(RelayError::Ended)));
+        assert!(other.stats().await.is_ok());
+        assert_eq!(media.counters().relays, 1);
     }
 }

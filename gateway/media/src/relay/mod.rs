@@ -60,7 +60,8 @@ pub enum RelayEvent {
     BrowserSilent,
     /// The PBX, which was to send, has not been heard for 30 seconds.
     PbxSilent,
-    /// DTLS with the browser failed, or the browser closed it. An offer of it may bring it back.
+    /// DTLS with the browser failed, or the browser closed it. An offer of it may bring it back,
+    /// unless nothing follows this.
     Failed,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidetone_sip::message::{
     EventType, HeaderName, ReferSub, ReferTo, ReferredBy, Replaces, Require, SubscriptionState,
-    Substate, TerminationReason, Transport, TypedHeader,
+    Substate, Supported, TerminationReason, Transport, TypedHeader,
 };
 use sidetone_sip::packages::SipFrag;
 use sidetone_sip::{
@@ -257,6 +257,28 @@ fn reports_can_be_waived() {
     assert_eq!(transfer(&mut pair, A, caller), done);
     pair.sent(&["A REFER", "B 202 REFER"]);
     end(pair, caller, callee);
+}
+
+#[test]
+fn a_refer_may_require_that_nothing_is_reported() {
+    let mut pair = scripted();
+    let (caller, invite) = scripted_call(&mut pair);
+    let supported: Supported = invite.headers.typed().unwrap().unwrap();
+    assert!(supported.has("norefersub") && !supported.has("replaces"));
+    let mut refer = in_dialog(&invite, Method::Refer, 5);
+    refer.headers.push(&ReferTo(address("sip:103@c.test")));
+    refer.headers.push(&ReferSub(false));
+    refer.headers.push(&Require(vec!["norefersub".into()]));
+    pair.deliver(A, &Message::Request(refer));
+    transfer(&mut pair, A, caller);
+    let Invite { origin, body, .. } = pair.invitation();
+    let call = pair.command(A, |a, now| a.follow_refer(now, caller, origin, body));
+    pair.answer(&Method::Invite, 404, "c");
+    assert_eq!(pair.ended(A, call).status, Some(Status::NOT_FOUND));
+    let accepted = pair.last_response(202, &Method::Refer);
+    assert_eq!(accepted.headers.typed(), Ok(Some(ReferSub(false))));
+    pair.sent(&["A 202 REFER", "A INVITE", "A ACK"]);
+    scripted_end(pair, caller);
 }
 
 #[test]

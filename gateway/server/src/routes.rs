@@ -11,7 +11,7 @@ use sidetone_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Assets;
-use crate::config::{Config, Switch, Tls};
+use crate::config::{Config, Tls};
 use crate::headers::{Confinement, confine};
 
 pub(crate) const SIP_PATH: &str = "/sip";
@@ -32,7 +32,7 @@ pub(crate) fn router(
     // A promise of HTTPS would lock people out whose browser doesn't know our own certificate.
     let strict_transport = matches!(config.tls, Tls::Files { .. });
     let confinement = Confinement::new(assets.scripts(), &config.connect, strict_transport);
-    let about = about(&config.switch);
+    let about = about(config);
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(handle_readyz))
@@ -53,7 +53,8 @@ pub(crate) fn router(
         .layer(middleware::from_fn_with_state(confinement, confine))
 }
 
-fn about(switch: &Switch) -> About {
+fn about(config: &Config) -> About {
+    let switch = &config.switch;
     let account = |extension: &crate::config::Extension| DemoAccount {
         number: extension.number.clone(),
         name: extension.name.clone(),
@@ -61,11 +62,19 @@ fn about(switch: &Switch) -> About {
     };
     About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        domain: switch.domain.clone(),
+        domain: sign_in_domain(config).to_owned(),
         sip_path: SIP_PATH.to_owned(),
         demo: switch
             .demo
             .then(|| switch.extensions.iter().map(account).collect()),
+    }
+}
+
+/// Where people of the app sign in: at the switch if it has any, else at the first upstream.
+fn sign_in_domain(config: &Config) -> &str {
+    match config.upstreams.first() {
+        Some(upstream) if config.switch.extensions.is_empty() => &upstream.domain,
+        _ => &config.switch.domain,
     }
 }
 

@@ -215,6 +215,25 @@ async fn what_is_for_no_upstream_is_the_switchs() {
 }
 
 #[tokio::test]
+async fn without_people_of_its_own_the_app_signs_in_at_the_upstream() {
+    let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for (has_people, expected) in [(true, "demo.local"), (false, "office.example")] {
+        let office = upstream(&pbx);
+        let running = Running::start(|config| {
+            config.upstreams = vec![office];
+            config.bridge.listen = "127.0.0.1:0".parse().ok();
+            if !has_people {
+                config.switch.extensions.clear();
+            }
+        })
+        .await;
+        let answer = running.ask("GET /api/v1/about").await;
+        let about: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(about["domain"], expected);
+    }
+}
+
+#[tokio::test]
 async fn a_taken_port_for_pbxs_says_what_to_do() {
     let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -2,14 +2,15 @@
 //! make the reader panic, answer a response or print what it can't read.
 #![cfg(not(target_arch = "wasm32"))]
 
-use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use proptest::test_runner::RngSeed;
 #[path = "differential/peers.rs"]
 #[allow(dead_code, reason = "one of the peers is asked")]
 mod peers;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select, subsequence};
+use proptest::test_runner::RngSeed;
 
 use sidetone_sip::message::{
     CSeq, Contacts, HeaderName, Host, Incoming, Limits, Params, Repairs, SipUri, TelUri, Transport,
@@ -212,6 +213,26 @@ fn message() -> impl Strategy<Value = Message> {
 
 /// What must hold of any bytes: a message reads back as itself; nothing but a request is ever
 /// answered, never an ACK, and the answer itself can be read.
+/// What PBXs do to a head whose meaning stays the same.
+const FAULTS: [fn(&str) -> String; 6] = [
+    |head| behind(head, "\r\nTo: ", ";"),
+    |head| behind(head, "\r\nVia: ", ";;"),
+    |head| behind(head, "\r\nCall-ID: ", "\r\nno line at all"),
+    |head| head.replacen("\r\n", "\r\nContent-Length \r\n", 1),
+    |head| head.replace("\r\nCSeq", "\r\nSubject\r\nCSeq"),
+    // Content-Length comes last.
+    |head| format!("{head}7"),
+];
+
+/// `head` with `more` behind the first line that starts so.
+fn behind(head: &str, start: &str, more: &str) -> String {
+    let from = head.find(start).expect("it is there") + 2;
+    let end = head[from..]
+        .find("\r\n")
+        .map_or(head.len(), |end| from + end);
+    format!("{}{more}{}", &head[..end], &head[end..])
+}
+
 /// As anybody's frame and as a PBX's: mended is only what is refused from anybody.
 fn judge(frame: &[u8]) {
     let limits = Limits::default();
@@ -335,6 +356,24 @@ proptest! {
             let shown = String::from_utf8_lossy(&printed);
             prop_assert_eq!(peers::sipxs(&printed), peers::ours(&printed), "{}", shown);
         }
+    }
+
+    /// Whatever a message is, a PBX's faults in it are undone.
+    #[test]
+    fn faults_of_a_pbx_are_undone(message in message(), faults in subsequence(FAULTS.to_vec(), 1..=4)) {
+        let mut head = String::from_utf8_lossy(&message.to_bytes()).into_owned();
+        let at = head.find("\r\n\r\n").expect("a head ends");
+        let body = message.to_bytes().split_off(at + 4);
+        head.truncate(at);
+        for fault in &faults {
+            head = fault(&head);
+        }
+        let frame = [head.as_bytes(), b"\r\n\r\n", &body].concat();
+        let mut repairs = Repairs::default();
+        let read = read_frame_of_pbx(&frame, &Limits::default(), &mut repairs);
+        prop_assert_eq!(read, Incoming::Message(message), "{}", head);
+        let made: u64 = repairs.iter().map(|(_, times)| times).sum();
+        prop_assert!(made >= faults.len() as u64);
     }
 
     #[test]

@@ -155,6 +155,7 @@ fn addresses_of_every_shape() {
             "\"N:\\\0 B:\\\u{7}\" <sip:b@c>",
         ),
         ("\"%Z%45\" <sip:r@e.com>", "\"%Z%45\" <sip:r@e.com>"),
+        ("\"a\r\n \\\u{7}b\" <sip:b@c>", "\"a \\\u{7}b\" <sip:b@c>"),
         ("<tel:+1-918-555-0100;ext=5>", "<tel:+1-918-555-0100;ext=5>"),
         (
             "tel:7042;phone-context=example.com",

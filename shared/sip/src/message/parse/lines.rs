@@ -21,17 +21,19 @@ impl<'a> Lines<'a> {
     pub(super) fn read(frame: &'a [u8], limits: &Limits) -> Result<Self, Fault> {
         let mut ranges = Vec::with_capacity(32);
         let mut folded = false;
-        let mut from = 0;
+        let (mut from, mut unfolded_from) = (0, 0);
         let rest = loop {
-            let end = line_end(frame, from)?;
+            if let Some(b' ' | b'\t') = frame.get(from) {
+                folded = true;
+            } else {
+                unfolded_from = from;
+            }
+            let end = line_end(frame, from, unfolded_from)?;
             if end == from && !ranges.is_empty() {
                 break end + 2;
             }
             if end - from > limits.line {
                 return Err(Fault::bad_request("a header line is too long"));
-            }
-            if let Some(b' ' | b'\t') = frame.get(from) {
-                folded = true;
             }
             if ranges.len() > limits.headers {
                 return Err(Fault::bad_request("there are too many header lines"));
@@ -64,11 +66,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Where the line that starts at `from` ends in CRLF. Control characters within are refused,
-/// but where a quoted-pair may hold them (RFC 3261 §25.1).
-fn line_end(frame: &[u8], from: usize) -> Result<usize, Fault> {
+/// Where the line that starts at `from` ends in CRLF; the line that it continues starts at
+/// `unfolded_from`. Control characters within are refused, but where a quoted-pair may hold them
+/// (RFC 3261 §25.1).
+fn line_end(frame: &[u8], from: usize, unfolded_from: usize) -> Result<usize, Fault> {
     let mut quoting = Quoting::default();
-    let (mut at, mut judged) = (from, from);
+    let (mut at, mut judged) = (from, unfolded_from);
     loop {
         at += frame
             .get(at..)

@@ -148,6 +148,7 @@ pub fn read_frame_of_pbx(frame: &[u8], limits: &Limits, repairs: &mut Repairs) -
     if is_faulty
         && frame.len() <= limits.message
         && let Some((mended, made)) = repair::mend(without_empty_lines(frame), limits)
+        && made != Repairs::default()
         && let Ok(message) = read_message(&mended, limits)
     {
         repairs.add(&made);

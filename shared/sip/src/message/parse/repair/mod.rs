@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use super::Limits;
 use super::lexer::{Class, number};
 use crate::message::HeaderName;
-use crate::message::control::is_control;
+use crate::message::control::{first_control, is_control};
 
 macro_rules! repairs {
     ($($(#[$doc:meta])* $repair:ident = $label:literal;)*) => {
@@ -106,6 +106,8 @@ impl Repairs {
     }
 }
 
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// The frame with its head mended, and what was mended; `None` if there is no head within the
 /// limits.
 pub(super) fn mend(frame: &[u8], limits: &Limits) -> Option<(Vec<u8>, Repairs)> {
@@ -157,8 +159,10 @@ fn lines<'a>(frame: &'a [u8], repairs: &mut Repairs) -> Option<(Vec<String>, &'a
             return None;
         }
         let line = without_controls(line, repairs);
-        if line.starts_with([' ', '\t']) {
-            lines.last_mut()?.extend([" ", line.trim()]);
+        if line.starts_with(BLANKS) {
+            let last = lines.last_mut()?;
+            last.truncate(last.trim_end_matches(BLANKS).len());
+            last.extend([" ", line.trim_matches(BLANKS)]);
         } else {
             lines.push(line.into_owned());
         }
@@ -186,20 +190,27 @@ fn decoded<'a>(head: &'a [u8], repairs: &mut Repairs) -> Cow<'a, str> {
     Cow::Owned(text)
 }
 
+/// A control character that a backslash quotes may stay, if it stands in quotes.
 fn without_controls<'a>(line: &'a str, repairs: &mut Repairs) -> Cow<'a, str> {
-    let is_wrong = |c: char| c != '\t' && u8::try_from(c).is_ok_and(is_control);
-    if line.contains(is_wrong) {
-        repairs.note(Repair::Control);
-        return Cow::Owned(line.replace(is_wrong, " "));
+    let mut is_escaped = false;
+    let mut judged = |character: char| {
+        let is_control = character != '\t' && u8::try_from(character).is_ok_and(is_control);
+        let is_wrong = is_control && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+        if is_wrong { ' ' } else { character }
+    };
+    if first_control(line.as_bytes()).is_none() {
+        return Cow::Borrowed(line);
     }
-    Cow::Borrowed(line)
+    let mended: String = line.chars().map(&mut judged).collect();
+    Cow::Owned(repairs.changed(Repair::Control, line, mended))
 }
 
 fn named(line: &str) -> Option<(HeaderName, &str)> {
     let (name, value) = line.split_once(':')?;
-    let name = name.trim_end_matches([' ', '\t']);
+    let name = name.trim_end_matches(BLANKS);
     let is_token = !name.is_empty() && Class::TOKEN.holds(name);
-    is_token.then(|| (HeaderName::from(name), value.trim_matches([' ', '\t'])))
+    is_token.then(|| (HeaderName::from(name), value.trim_matches(BLANKS)))
 }
 
 impl Repairs {

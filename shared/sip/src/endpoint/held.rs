@@ -53,7 +53,7 @@ impl Held {
     pub(crate) fn authorized(mut self) -> Request {
         let answers = self.questions.into_iter();
         let answers = answers.filter_map(|question| Some((question.asked, question.response?)));
-        bear(&mut self.request, answers);
+        bear(&mut self.request, answers.collect());
         self.request
     }
 }

@@ -211,12 +211,12 @@ impl Identity {
     /// secret that is kept elsewhere has to be asked for first.
     pub(crate) fn authorize(&mut self, request: &mut Request, tokens: &mut dyn TokenSource) {
         if let CredentialSource::Secret(secret) = self.credentials.clone() {
-            let asked = self.ask(request, tokens, |_| true);
-            let response = |asked: Asked| {
+            let asked = self.ask(request, tokens, &|_| true).into_iter();
+            let answered = asked.map(|asked| {
                 let response = asked.question.response(&secret);
                 (asked, response)
-            };
-            bear(request, asked.into_iter().map(response));
+            });
+            bear(request, answered.collect());
         }
     }
 
@@ -231,7 +231,7 @@ impl Identity {
         let kinds = [Kind::User, Kind::Proxy];
         let now = kinds.map(|kind| auth::challenges(&response.headers, &kind.challenge_name()));
         let before = kinds.map(|kind| tried(kind, request).collect::<Vec<_>>());
-        self.ask(request, tokens, |space| {
+        self.ask(request, tokens, &|space| {
             let realm = &space.challenge.realm;
             now[space.kind as usize].iter().any(|c| c.realm == *realm)
                 || before[space.kind as usize]
@@ -245,7 +245,7 @@ impl Identity {
         &mut self,
         request: &Request,
         tokens: &mut dyn TokenSource,
-        is_meant: impl Fn(&Space) -> bool,
+        is_meant: &dyn Fn(&Space) -> bool,
     ) -> Vec<Asked> {
         let digest_uri = request.uri.to_string();
         let mut asked = Vec::with_capacity(self.spaces.len());
@@ -341,7 +341,7 @@ pub(crate) struct Asked {
 }
 
 /// Gives `request` these credentials in place of those it has.
-pub(crate) fn bear(request: &mut Request, answers: impl Iterator<Item = (Asked, Text)>) {
+pub(crate) fn bear(request: &mut Request, answers: Vec<(Asked, Text)>) {
     request.headers.remove(&HeaderName::Authorization);
     request.headers.remove(&HeaderName::ProxyAuthorization);
     for (Asked { kind, question }, response) in answers {

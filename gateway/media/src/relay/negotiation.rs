@@ -13,120 +13,22 @@
 //!
 //! Each side keeps its own payload type numbers, `m=` lines and session version.
 
-use crate::relay::{PbxSrtp, RelayError};
-use crate::sdp::crypto::{Crypto, SUITES};
-use crate::sdp::description::{Pacing, Section};
-use crate::sdp::plain::{PlainAudio, PlainDescription, PlainLine};
-use crate::sdp::{Audio, Direction, Format, LocalTransport, Offer, WebDescription, WebLine};
-use crate::transport::srtp::{MasterKey, Suite};
+mod agreement;
+mod side;
 
 use std::net::SocketAddr;
 
-/// Dynamic payload types (RFC 3551 §6), and where they are used up those that RTCP leaves.
-const FREE_NUMBERS: [std::ops::RangeInclusive<u8>; 2] = [96..=127, 35..=63];
+use crate::relay::{PbxSrtp, RelayError};
+use crate::sdp::crypto::{Crypto, SUITES};
+use crate::sdp::description::Section;
+use crate::sdp::plain::{PlainAudio, PlainDescription, PlainLine};
+use crate::sdp::{Audio, Format, LocalTransport, Offer, WebDescription, WebLine};
+use crate::transport::srtp::{MasterKey, Suite};
+pub(super) use agreement::{Agreement, Numbers, Pair};
+use side::Side;
 
 /// Makes keys; `None` when there are no random numbers.
 pub(super) type MakeKey<'a> = &'a dyn Fn(Suite) -> Option<MasterKey>;
-
-/// What was said last, to be compared with what is to be said now.
-#[derive(Debug)]
-struct Origin {
-    session_id: u64,
-    version: u64,
-    last: String,
-}
-
-impl Origin {
-    fn new(session_id: u64) -> Self {
-        Self {
-            session_id,
-            version: 1,
-            last: String::new(),
-        }
-    }
-
-    /// RFC 3264 §8: the version grows by one with every change, and only then.
-    fn say(&mut self, write: impl Fn(u64, u64) -> String) -> String {
-        let text = write(self.session_id, self.version);
-        if text != self.last {
-            let is_first = self.last.is_empty();
-            self.version += u64::from(!is_first);
-            self.last = write(self.session_id, self.version);
-        }
-        self.last.clone()
-    }
-}
-
-/// What one side's descriptions have in common throughout the call.
-#[derive(Debug)]
-struct Side {
-    origin: Origin,
-    /// Every `m=` line there has been; none may go (RFC 3264 §8).
-    sections: Vec<Section>,
-    /// Which of them carries the sound.
-    index: usize,
-    bundled: bool,
-    /// Which number stands for what; may not change (RFC 3264 §8.3.2).
-    numbers: Vec<Format>,
-}
-
-impl Side {
-    fn new(session_id: u64) -> Self {
-        Self {
-            origin: Origin::new(session_id),
-            sections: Vec::new(),
-            index: 0,
-            bundled: false,
-            numbers: Vec::new(),
-        }
-    }
-
-    /// The other side's `formats` under this side's numbers.
-    fn renumber(&mut self, formats: &[Format]) -> Vec<Format> {
-        let mut renumbered = Vec::new();
-        for format in formats {
-            let known = self.numbers.iter().find(|known| known.is_same(format));
-            let payload_type = known.map_or_else(
-                || self.free(format.payload_type),
-                |known| Some(known.payload_type),
-            );
-            let Some(payload_type) = payload_type else {
-                continue;
-            };
-            let format = Format {
-                payload_type,
-                ..format.clone()
-            };
-            self.learn(std::slice::from_ref(&format));
-            renumbered.push(format);
-        }
-        renumbered
-    }
-
-    fn free(&self, wanted: u8) -> Option<u8> {
-        let is_free = |number: &u8| {
-            self.numbers
-                .iter()
-                .all(|known| known.payload_type != *number)
-        };
-        let any = FREE_NUMBERS.into_iter().flatten();
-        std::iter::once(wanted).chain(any).find(is_free)
-    }
-
-    /// Notes the numbers that this side uses.
-    fn learn(&mut self, formats: &[Format]) {
-        for format in formats {
-            self.numbers
-                .retain(|known| known.payload_type != format.payload_type);
-            self.numbers.push(format.clone());
-        }
-    }
-
-    /// Takes over the lines of this side's offer.
-    fn take_lines(&mut self, sections: Vec<Section>, index: usize, bundled: bool) {
-        (self.sections, self.index, self.bundled) = (sections, index, bundled);
-    }
-}
 
 /// An offer, and what the other side was told of it.
 #[derive(Clone, Debug)]
@@ -141,38 +43,6 @@ enum Offered {
         /// Under the numbers of the browser.
         formats: Vec<Format>,
     },
-}
-
-/// What offer and answer have settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Agreement {
-    pub(super) rtp: Option<SocketAddr>,
-    pub(super) rtcp: Option<SocketAddr>,
-    /// Ours and theirs.
-    pub(super) keys: Option<(MasterKey, MasterKey)>,
-    pub(super) formats: Vec<Pair>,
-    /// As the browser sees it.
-    pub(super) browser: Direction,
-    /// As the PBX sees it.
-    pub(super) pbx: Direction,
-    pub(super) pacing: Pacing,
-}
-
-/// One codec under the numbers of both sides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pair {
-    /// The number the browser wants to hear, and the one it was told to send.
-    pub(super) browser: Numbers,
-    pub(super) pbx: Numbers,
-    /// As the browser was told last.
-    pub(super) format: Format,
-}
-
-/// RFC 3264 §5.1: each end may hear a codec under a number of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Numbers {
-    pub(super) hears: u8,
-    pub(super) sends: u8,
 }
 
 /// Both sides of one call.

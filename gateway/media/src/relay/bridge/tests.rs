@@ -1,7 +1,9 @@
 //! What comes from the PBX's side, byte by byte.
 
 use super::*;
-use crate::relay::PbxSrtp;
+use crate::relay::payloads::Payload;
+use crate::relay::{BrowserOffer, PbxSrtp};
+use crate::sdp::Codec;
 use crate::transport::dtls::Identity;
 
 const PBX: &str = "192.0.2.7:4444";

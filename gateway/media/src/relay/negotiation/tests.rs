@@ -1,5 +1,5 @@
 use super::*;
-use crate::sdp::{Fingerprint, Hash};
+use crate::sdp::{Direction, Fingerprint, Hash};
 use crate::transport::dtls::Role;
 
 const FINGERPRINT: &str = "a=fingerprint:sha-256 \

@@ -1,14 +1,17 @@
 //! The bridge's calls, carried by the media engine.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sidetone_edge::{
     AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, Rewritten, Srtp, Step,
 };
 use sidetone_media::{
-    BrowserOffer, Media, PbxSrtp, Relay, RelayConfig, RelayError, RelayStats, StreamStats,
+    BrowserOffer, Media, PbxSrtp, Relay, RelayConfig, RelayError, RelayEvent, RelayStats,
+    StreamStats,
 };
 use sidetone_sip::Status;
+use tokio::sync::mpsc;
 
 /// The media engine as the bridge sees it.
 pub(crate) struct MediaRelays(pub(crate) Media);
@@ -16,6 +19,13 @@ pub(crate) struct MediaRelays(pub(crate) Media);
 struct Relayed {
     relay: Relay,
     since: Instant,
+    hearing: Mutex<Hearing>,
+}
+
+/// What the relay has told of the browser's sound.
+struct Hearing {
+    events: mpsc::Receiver<RelayEvent>,
+    silent: bool,
 }
 
 impl MediaAnchor for MediaRelays {
@@ -30,9 +40,17 @@ impl MediaAnchor for MediaRelays {
             symmetric_rtp: config.symmetric_rtp,
         };
         Box::pin(async move {
-            let relay = self.0.relay(config).await.map_err(refusal)?;
-            let since = Instant::now();
-            Ok(Box::new(Relayed { relay, since }) as Box<dyn Anchored>)
+            let mut relay = self.0.relay(config).await.map_err(refusal)?;
+            let events = std::mem::replace(&mut relay.events, mpsc::channel(1).1);
+            let relayed = Relayed {
+                relay,
+                since: Instant::now(),
+                hearing: Mutex::new(Hearing {
+                    events,
+                    silent: false,
+                }),
+            };
+            Ok(Box::new(relayed) as Box<dyn Anchored>)
         })
     }
 }
@@ -69,6 +87,18 @@ impl Anchored for Relayed {
             // An engine that has stopped hears nobody anyway.
             let _ = self.relay.confirm(branch).await;
         })
+    }
+
+    fn is_heard(&self) -> bool {
+        let mut hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Ok(event) = hearing.events.try_recv() {
+            match event {
+                RelayEvent::Connected => hearing.silent = false,
+                RelayEvent::BrowserSilent | RelayEvent::Failed => hearing.silent = true,
+                _ => {}
+            }
+        }
+        !hearing.silent
     }
 
     fn close(self: Box<Self>) {

@@ -76,6 +76,9 @@ pub trait Anchored: Send + Sync {
     /// Of several branches this one has answered the call.
     fn confirm<'a>(&'a self, branch: &'a str) -> Boxed<'a, ()>;
 
+    /// Whether the browser still sends sound, as far as is known.
+    fn is_heard(&self) -> bool;
+
     /// The call is over: the log may be told how it was.
     fn close(self: Box<Self>);
 }

@@ -67,6 +67,7 @@ impl Bridge {
         let config = BridgeConfig {
             listen,
             advertise: config.advertise,
+            linger: config.linger,
             upstreams: config.upstreams.iter().map(quiet).collect(),
         };
         // No token of this bridge is ever seen again.

@@ -16,8 +16,15 @@ pub struct BridgeConfig {
     pub listen: SocketAddr,
     /// What PBXs are told to send to, if not the address that the machine sends from.
     pub advertise: Option<IpAddr>,
+    /// How long a phone whose connection broke is waited for.
+    pub linger: Duration,
     /// The PBXs.
     pub upstreams: Vec<UpstreamConfig>,
+}
+
+impl BridgeConfig {
+    /// [`BridgeConfig::linger`], if nothing is said.
+    pub const LINGER: Duration = Duration::from_secs(30);
 }
 
 /// One PBX.

@@ -128,6 +128,7 @@ impl Bridge {
             socket: Arc::clone(&socket),
             port: local.port(),
             advertise: config.advertise,
+            linger: config.linger,
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) port: u16,
     /// What they are told instead of the address that we send from.
     pub(crate) advertise: Option<IpAddr>,
+    pub(crate) linger: Duration,
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }

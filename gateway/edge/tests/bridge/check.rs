@@ -9,6 +9,7 @@ async fn check(upstream: UpstreamConfig) -> Finding {
     let config = BridgeConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         advertise: None,
+        linger: BridgeConfig::LINGER,
         upstreams: vec![upstream],
     };
     let checked = soon("the check", Bridge::check(&config)).await;

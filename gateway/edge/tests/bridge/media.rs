@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sidetone_edge::{
     AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, MediaMode, Rewritten, Step,
@@ -11,16 +12,16 @@ use tokio::sync::mpsc;
 use crate::support::{Browser, Gateway, Pbx, dialog_of, pbx_request, soon};
 
 /// A media engine that says what was asked of it.
-struct Engine(mpsc::UnboundedSender<String>);
+struct Engine(mpsc::UnboundedSender<String>, Arc<AtomicBool>);
 
-struct Anchor(mpsc::UnboundedSender<String>);
+struct Anchor(mpsc::UnboundedSender<String>, Arc<AtomicBool>);
 
 impl MediaAnchor for Engine {
     fn anchor(&self, _: AnchorConfig) -> Boxed<'_, Result<Box<dyn Anchored>, AnchorError>> {
-        let told = self.0.clone();
+        let (told, heard) = (self.0.clone(), Arc::clone(&self.1));
         Box::pin(async move {
             told.send("anchored".to_owned()).unwrap();
-            Ok(Box::new(Anchor(told)) as Box<dyn Anchored>)
+            Ok(Box::new(Anchor(told, heard)) as Box<dyn Anchored>)
         })
     }
 }
@@ -58,6 +59,11 @@ impl Anchored for Anchor {
         Box::pin(async {})
     }
 
+    fn is_heard(&self) -> bool {
+        let _ = self.0.send("asked whether it is heard".to_owned());
+        self.1.load(Ordering::Relaxed)
+    }
+
     fn close(self: Box<Self>) {
         // The test may have ended.
         let _ = self.0.send("closed".to_owned());
@@ -70,17 +76,21 @@ struct World {
     browser: Browser,
     contact: String,
     told: mpsc::UnboundedReceiver<String>,
+    /// Whether the browser sends sound.
+    heard: Arc<AtomicBool>,
 }
 
 impl World {
     async fn start(media: MediaMode) -> Self {
         let mut pbx = Pbx::start().await;
         let (tell, told) = mpsc::unbounded_channel();
+        let heard = Arc::new(AtomicBool::new(true));
         let upstream = UpstreamConfig {
             media,
             ..pbx.upstream()
         };
-        let gateway = Gateway::anchored(upstream, Arc::new(Engine(tell))).await;
+        let engine = Engine(tell, Arc::clone(&heard));
+        let gateway = Gateway::anchored(upstream, Arc::new(engine)).await;
         let mut browser = gateway.browser().await;
         let contact = browser.register(&mut pbx, "one").await.uri.to_string();
         Self {
@@ -89,6 +99,7 @@ impl World {
             browser,
             contact,
             told,
+            heard,
         }
     }
 
@@ -481,7 +492,7 @@ async fn a_restarted_gateway_anchors_a_call_again_when_its_browser_offers() {
     let (tell, told) = mpsc::unbounded_channel();
     world.gateway.kill().await;
     world.told = told;
-    world.gateway = Gateway::anchored(upstream, Arc::new(Engine(tell))).await;
+    world.gateway = Gateway::anchored(upstream, Arc::new(Engine(tell, Arc::default()))).await;
     world.browser = world.gateway.browser().await;
     world
         .browser
@@ -490,4 +501,70 @@ async fn a_restarted_gateway_anchors_a_call_again_when_its_browser_offers() {
     let (again, _) = world.pbx.request(Method::Invite).await;
     assert_eq!(body(&again.body), "browser offers: back\r\n");
     world.told(&["anchored", "browser offers"]).await;
+}
+
+#[tokio::test]
+async fn sound_outlives_the_socket_and_a_silent_call_is_ended() {
+    let mut world = World::start(MediaMode::Relay).await;
+    world.browser.send(&invite(1, "", "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    world.answers(&asked, 200, "callee", "answer").await;
+    let dialog = dialog_of(&world.browser.response(200).await);
+    world
+        .browser
+        .send(&within("UPDATE", 5, &dialog, "more"))
+        .await;
+    let (update, _) = world.pbx.request(Method::Update).await;
+    world.answers(&update, 200, "callee", "fine").await;
+    world.browser.response(200).await;
+    let mut expected = vec![
+        "anchored",
+        "browser offers",
+        "pbx answers callee",
+        "confirmed callee",
+        "browser offers",
+        "pbx answers callee",
+    ];
+    world.told(&expected).await;
+    world.browser = world.gateway.browser().await;
+    // Nobody comes back, but the sound goes on; then it falls silent.
+    expected = vec!["asked whether it is heard"];
+    world.told(&expected).await;
+    world.told(&expected).await;
+    world.heard.store(false, Ordering::Relaxed);
+    let (bye, gw) = world.pbx.request(Method::Bye).await;
+    assert_eq!(bye.headers.cseq.number, 6);
+    assert_eq!(bye.headers.from.tag(), Some("caller"));
+    assert_eq!(bye.headers.to.tag(), Some("callee"));
+    assert_eq!(bye.uri.to_string(), dialog.0);
+    world.pbx.respond(&bye, 200, "callee", gw).await;
+    loop {
+        let told = soon("the end", world.told.recv()).await.unwrap();
+        if told == "closed" {
+            break;
+        }
+        assert_eq!(told, expected[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_call_of_the_pbx_is_ended_too() {
+    let mut world = World::start(MediaMode::Relay).await;
+    world
+        .pbx_sends(world.incoming("INVITE", 9, "", "offer"))
+        .await;
+    let rings = world.browser.request(Method::Invite).await;
+    world.browser_answers(&rings, "answer").await;
+    world.pbx.response(200).await;
+    world
+        .pbx_sends(world.incoming("ACK", 9, ";tag=here", ""))
+        .await;
+    world.browser.request(Method::Ack).await;
+    world.heard.store(false, Ordering::Relaxed);
+    world.browser = world.gateway.browser().await;
+    let (bye, _) = world.pbx.request(Method::Bye).await;
+    assert_eq!(bye.headers.cseq.number, 1);
+    assert_eq!(bye.headers.from.tag(), Some("here"));
+    assert_eq!(bye.headers.to.tag(), Some("far"));
+    assert_eq!(bye.uri.to_string(), format!("sip:pbx@{}", world.pbx.addr()));
 }

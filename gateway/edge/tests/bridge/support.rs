@@ -142,6 +142,7 @@ impl Gateway {
         let config = BridgeConfig {
             listen,
             advertise: None,
+            linger: Duration::from_millis(200),
             upstreams: vec![upstream],
         };
         let (heard, switch) = mpsc::unbounded_channel();

@@ -383,6 +383,7 @@ async fn a_missing_authority_is_named() {
     let config = sidetone_edge::BridgeConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         advertise: None,
+        linger: sidetone_edge::BridgeConfig::LINGER,
         upstreams: vec![config],
     };
     let key = sidetone_edge::TokenKey::new(&[1; 32]);

@@ -85,6 +85,7 @@ impl Config {
         BridgeConfig {
             listen: self.bridge.listen.unwrap_or(BridgePort::USUAL),
             advertise: self.bridge.advertise,
+            linger: BridgeConfig::LINGER,
             upstreams: self.upstreams.clone(),
         }
     }

@@ -225,6 +225,7 @@ impl Phone {
         }
         let shift = self.shift(&call_id, to.route.as_ref());
         border::clean_for_pbx(&self.shared.key, &mut request, shift);
+        self.note_number(&request);
         let outgoing = Outgoing {
             pbx: to.pbx,
             request,

@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sidetone_sip::message::{Contacts, ContentType, HeaderName};
-use sidetone_sip::transaction::{ClientId, ServerId};
+use sidetone_sip::transaction::{ClientId, Persistence, ServerId};
 use sidetone_sip::{FlowId, Method, Request, Response, Status, Text, Uri};
 
 use super::leg::{Leg, Note, Outgoing, Way};
-use super::{BROWSER, Phone};
+use super::{BROWSER, Due, FAREWELL, Phone};
 use crate::bridge::anchor::{AnchorConfig, AnchorError, Anchored, Rewritten, Step};
 use crate::bridge::border;
 use crate::bridge::config::MediaMode;
@@ -30,6 +30,8 @@ pub(super) struct Call {
     /// By how much the PBX's CSeq is ahead of the browser's.
     pub(super) shift: u8,
     established: bool,
+    /// A request like the one that ends the call on the PBX's side, and its way.
+    farewell: Option<(Request, FlowId)>,
     /// Offers came with the last INVITE, so that a PRACK's description is an offer of its own.
     offered: bool,
     /// The number of an INVITE that the gateway answered itself: its ACK goes no further.
@@ -58,6 +60,66 @@ impl Phone {
     pub(super) fn release(&mut self, call_id: &Text) {
         if let Some(call) = self.calls.remove(call_id) {
             call.anchored.close();
+        }
+    }
+
+    /// Nobody came back. Sound that still flows is let flow; a call without any is ended, for nobody
+    /// else would tell the PBX.
+    pub(super) fn on_abandoned(&mut self) {
+        if self.calls.values().any(|call| call.anchored.is_heard()) {
+            self.start_timer(Due::Linger, self.shared.linger);
+            return;
+        }
+        let now = self.now();
+        let calls: Vec<Text> = self.calls.keys().cloned().collect();
+        for call_id in calls {
+            let call = self.calls.get_mut(&call_id);
+            if let Some((mut bye, flow)) = call.and_then(|call| call.farewell.take())
+                && let Some(link) = self.link(flow)
+            {
+                let branch = post::branch(self.id, crate::bridge::random(), 0);
+                bye.headers.via = vec![border::via(link, &branch)];
+                bye.headers.cseq.number += 1;
+                bye.headers.cseq.method = Method::Bye;
+                bye.method = Method::Bye;
+                let note = Note { server: None };
+                self.transactions
+                    .forward(now, flow, bye, Persistence::Fails, note);
+                self.start_timer(Due::Farewell, FAREWELL);
+            }
+            self.release(&call_id);
+        }
+    }
+
+    /// The number of the browser's last request, as the PBX knows it.
+    pub(super) fn note_number(&mut self, request: &Request) {
+        if let Some(call) = self.calls.get_mut(&request.headers.call_id)
+            && let Some((bye, _)) = &mut call.farewell
+        {
+            let number = &mut bye.headers.cseq.number;
+            *number = request.headers.cseq.number.max(*number);
+        }
+    }
+
+    /// A call is up: how it would be ended.
+    fn note_farewell(&mut self, server: ServerId, response: &Response) {
+        let Some(leg) = self.legs.get(&server) else {
+            return;
+        };
+        let farewell = match &leg.way {
+            Way::ToPbx(outgoing) => {
+                let invite = leg.client.and_then(|c| self.transactions.request_of(c));
+                invite.map(|invite| (within_dialog(invite, response), outgoing.flow))
+            }
+            Way::ToBrowser(incoming) => {
+                let invite = self.transactions.served_request(server);
+                invite.map(|invite| (against_dialog(invite, response), incoming.flow))
+            }
+        };
+        if let Some(call) = self.calls.get_mut(&response.headers.call_id)
+            && call.farewell.is_none()
+        {
+            call.farewell = farewell;
         }
     }
 
@@ -99,6 +161,7 @@ impl Phone {
             anchored: media.anchor(config).await?,
             shift,
             established: false,
+            farewell: None,
             offered: false,
             answered_here: None,
             acknowledged: None,
@@ -306,6 +369,9 @@ impl Phone {
             self.release(&call_id);
             return Ok(());
         }
+        if is_invite && succeeded {
+            self.note_farewell(server, response);
+        }
         let branch: Text = response.headers.to.tag().unwrap_or_default().into();
         if has_description(response.headers.typed().ok().flatten(), &response.body) {
             let seen = self.legs.get(&server).and_then(|leg| leg.seen.as_ref());
@@ -412,11 +478,10 @@ impl Phone {
             if after == 0 {
                 self.transactions.transmit(flow, request.to_bytes());
             } else {
-                let persistence = sidetone_sip::transaction::Persistence::Fails;
                 let note = Note { server: None };
                 let request = request.clone();
                 self.transactions
-                    .forward(now, flow, request, persistence, note);
+                    .forward(now, flow, request, Persistence::Fails, note);
             }
         }
     }
@@ -549,6 +614,24 @@ fn within_dialog(invite: &Request, answer: &Response) -> Request {
     headers.route = answer.headers.record_route.iter().rev().cloned().collect();
     let contact = answer.headers.contact.first();
     let uri: Uri = contact.map_or_else(|| invite.uri.clone(), |contact| contact.uri.clone());
+    Request::new(invite.method.clone(), uri, headers)
+}
+
+/// A request the other way in that dialog, before any other (RFC 3261 §12.1.1).
+fn against_dialog(invite: &Request, answer: &Response) -> Request {
+    let asked = &invite.headers;
+    let mut cseq = asked.cseq.clone();
+    cseq.number = 0;
+    let mut headers = sidetone_sip::Headers::new(
+        answer.headers.to.clone(),
+        asked.from.clone(),
+        asked.call_id.clone(),
+        cseq,
+    );
+    headers.max_forwards = Some(70);
+    headers.route.clone_from(&asked.record_route);
+    let contact = asked.contact.first();
+    let uri = contact.map_or_else(|| asked.from.uri.clone(), |contact| contact.uri.clone());
     Request::new(invite.method.clone(), uri, headers)
 }
 

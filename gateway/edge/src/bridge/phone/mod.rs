@@ -1,7 +1,7 @@
 //! The task of one phone: a browser on one side, PBXs on the other.
 //!
 //! ```text
-//!            socket            gone             30 s
+//!            socket            gone         30 s, and no sound
 //!   open ──▶ Seated ─────────────▶ Lingering ─────────▶ over
 //!              ▲  │  another socket    │
 //!              │  │  of the same phone │
@@ -40,8 +40,8 @@ use super::token::PhoneId;
 
 /// The flow of the browser; links have higher numbers.
 const BROWSER: FlowId = FlowId(0);
-/// How long a phone without a socket is waited for.
-const LINGER: Duration = Duration::from_secs(30);
+/// How long the goodbyes of a phone that does not come back may take.
+const FAREWELL: Duration = Duration::from_secs(4);
 /// How long requests wait for the registration that allows them.
 const REGISTER_PATIENCE: Duration = Duration::from_secs(5);
 /// Requests that may wait so.
@@ -56,6 +56,8 @@ const QUEUE: usize = 32;
 enum Due {
     /// Nobody came back.
     Linger,
+    /// Those who were talked to have been told.
+    Farewell,
     /// Requests have waited long enough for a registration.
     Waiting,
     /// The browser had better register anew.
@@ -139,9 +141,12 @@ impl Phone {
 
     fn is_over(&self) -> bool {
         let idle = self.legs.is_empty();
-        let awaited = self.due.iter().any(|(_, due)| *due == Due::Linger);
+        let awaited = self
+            .due
+            .iter()
+            .any(|(_, due)| matches!(due, Due::Linger | Due::Farewell));
         // Without a registration nobody could find this phone again.
-        let nobody = idle && self.claims.len() <= 1;
+        let nobody = idle && self.claims.len() <= 1 && self.calls.is_empty();
         self.seat.is_none() && (!awaited || nobody || (idle && self.successor.is_some()))
     }
 
@@ -198,7 +203,8 @@ impl Phone {
         {
             self.due.pop_first();
             match due {
-                Due::Linger => {}
+                Due::Linger => self.on_abandoned(),
+                Due::Farewell => {}
                 Due::Waiting => self.refuse_waiting(None).await,
                 Due::Renew => self.drop_seat(),
                 Due::GiveUp(server) => self.give_up(server),
@@ -313,7 +319,7 @@ impl Phone {
         self.stop_timer(Due::Waiting);
         self.stop_timer(Due::Renew);
         self.transactions.handle_transport_down(BROWSER);
-        self.start_timer(Due::Linger, LINGER);
+        self.start_timer(Due::Linger, self.shared.linger);
     }
 
     /// Closes the socket; a browser that wants to go on comes back.

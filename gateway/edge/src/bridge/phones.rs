@@ -12,16 +12,16 @@ use super::link::Link;
 use super::seat::Seat;
 use super::token::{PhoneId, UpstreamId};
 
-/// What reaches a phone's task from elsewhere than its browser.
+/// What reaches a phone's task from elsewhere than its browser. Small: each phone has room for many.
 pub(crate) enum Input {
     /// A message of a PBX, and the way to answer it.
-    Pbx(Box<Message>, Origin),
+    Pbx(Box<(Message, Origin)>),
     /// A connection is over.
     LinkDown(FlowId),
     /// The same phone on a new socket, and the connections that it has registered over.
-    Adopt(Box<Seat>, Vec<Link>),
+    Adopt(Box<(Seat, Vec<Link>)>),
     /// A registration that was under way when the socket was handed over.
-    Bound(Binding, Option<Link>),
+    Bound(Box<(Binding, Option<Link>)>),
     /// An upstream was away and is back.
     Returned(UpstreamId),
 }

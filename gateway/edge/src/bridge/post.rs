@@ -77,7 +77,8 @@ fn sort(
                 Source::Datagram(peer) => Origin::Datagram(peer),
                 Source::Stream(link) => Origin::Stream(link),
             };
-            Some((task, Input::Pbx(Message::Response(response).into(), origin)))
+            let received = (Message::Response(response), origin);
+            Some((task, Input::Pbx(Box::new(received))))
         }
         Message::Request(request) => sort_request(shared, request, source),
     }
@@ -95,7 +96,8 @@ fn sort_request(
     let status = match token_of(&shared.key, &request.uri) {
         Some(token) => match shared.phones.find(token.phone) {
             Some(task) => {
-                let input = Input::Pbx(Message::Request(request).into(), origin);
+                let received = (Message::Request(request), origin);
+                let input = Input::Pbx(Box::new(received));
                 return Some((task, input));
             }
             // RFC 3261 §21.4.18: the phone is not there now.

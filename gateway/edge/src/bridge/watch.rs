@@ -204,8 +204,8 @@ impl Prober {
         let mut pause = REPEAT;
         loop {
             match timeout_at(repeat.min(end), self.inbox.recv()).await {
-                Ok(Some(Input::Pbx(message, _))) => {
-                    if let Message::Response(response) = *message
+                Ok(Some(Input::Pbx(received))) => {
+                    if let Message::Response(response) = received.0
                         && response.headers.via[0].branch() == Some(&branch)
                         && response.status.is_final()
                     {

@@ -550,7 +550,9 @@ impl Phone {
         if let Some(successor) = &self.successor {
             // A successor that is over has no use for it.
             let line = self.link(link).filter(|link| link.is_connection()).cloned();
-            let _ = successor.send(Input::Bound(binding, line)).await;
+            let _ = successor
+                .send(Input::Bound(Box::new((binding, line))))
+                .await;
             return;
         }
         self.bind(binding);
@@ -571,13 +573,14 @@ impl Phone {
         self.start_timer(Due::Linger, super::CANCEL_PATIENCE);
         self.successor = Some(other.clone());
         let lines = self.links.iter().filter(|link| link.is_connection());
-        let lines = lines.cloned().collect();
-        if let Err(failed) = other.send(Input::Adopt(Box::new(seat), lines)).await {
+        let lines: Vec<Link> = lines.cloned().collect();
+        if let Err(failed) = other.send(Input::Adopt(Box::new((seat, lines)))).await {
             // It ended just now.
             self.successor = None;
-            if let Input::Adopt(seat, _) = failed.0 {
+            if let Input::Adopt(phone) = failed.0 {
+                let (seat, _) = *phone;
                 let bindings = seat.bindings.clone();
-                self.seat = Some(*seat);
+                self.seat = Some(seat);
                 self.stop_timer(Due::Linger);
                 for binding in bindings {
                     self.bind(binding);

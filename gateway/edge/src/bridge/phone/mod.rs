@@ -126,12 +126,13 @@ impl Phone {
             tokio::select! {
                 () = closing.cancelled() => break,
                 frame = receive(&mut self.seat) => match frame {
-                    Some(bytes) => self.on_frame(bytes).await,
+                    // Boxed, so that a phone that waits is small.
+                    Some(bytes) => Box::pin(self.on_frame(bytes)).await,
                     None => self.on_socket_gone(),
                 },
-                Some(input) = self.inbox.recv() => self.on_input(input).await,
+                Some(input) = self.inbox.recv() => Box::pin(self.on_input(input)).await,
                 () = sleep_until(wake.unwrap_or(self.origin)), if wake.is_some() => {
-                    self.on_time().await;
+                    Box::pin(self.on_time()).await;
                 }
             }
             self.flush();
@@ -177,10 +178,17 @@ impl Phone {
 
     async fn on_input(&mut self, input: Input) {
         match input {
-            Input::Pbx(message, origin) => self.on_pbx_message(*message, origin).await,
+            Input::Pbx(received) => {
+                let (message, origin) = *received;
+                self.on_pbx_message(message, origin).await;
+            }
             Input::LinkDown(flow) => self.on_link_down(flow).await,
-            Input::Adopt(seat, lines) => self.adopt(*seat, lines).await,
-            Input::Bound(binding, line) => {
+            Input::Adopt(phone) => {
+                let (seat, lines) = *phone;
+                self.adopt(seat, lines).await;
+            }
+            Input::Bound(bound) => {
+                let (binding, line) = *bound;
                 self.take_lines(line);
                 self.bind(binding);
             }

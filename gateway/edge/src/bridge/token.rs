@@ -104,7 +104,7 @@ impl TokenKey {
         PhoneId(self.number(b"phone", &parts))
     }
 
-    /// A branch that is the same for every copy of a request, before and after a restart.
+    /// A number that is the same for every copy of a request.
     pub(crate) fn branch(&self, parts: &[&[u8]]) -> u64 {
         self.number(b"branch", parts)
     }

@@ -1,9 +1,9 @@
 //! The root of all views.
 
-use leptos::{either::EitherOf3, prelude::*};
+use leptos::prelude::*;
 
 use crate::{
-    components::{asked::Asked, theme::provide_theme, update_toast::UpdateToast},
+    components::{asked::Asked, live::live, theme::provide_theme, update_toast::UpdateToast},
     model::Line,
     pages::{phone::PhonePage, restoring::RestoringPage, sign_in::SignInPage},
     state::{provide_phone, use_phone},
@@ -40,11 +40,11 @@ fn App() -> impl IntoView {
         }
     });
     view! {
-        {move || match screen.get() {
-            Screen::SignIn => EitherOf3::A(view! { <SignInPage/> }),
-            Screen::Restoring => EitherOf3::B(view! { <RestoringPage/> }),
-            Screen::Phone => EitherOf3::C(view! { <PhonePage/> }),
-        }}
+        {live(move || match screen.get() {
+            Screen::SignIn => view! { <SignInPage/> }.into_any(),
+            Screen::Restoring => view! { <RestoringPage/> }.into_any(),
+            Screen::Phone => view! { <PhonePage/> }.into_any(),
+        })}
         <UpdateToast/>
     }
 }

@@ -5,6 +5,7 @@ use leptos::{ev::KeyboardEvent, html, prelude::*};
 use super::{
     desk::use_desk,
     icons::{self, icon},
+    live::{live, tap},
 };
 use crate::state::use_phone;
 
@@ -18,14 +19,15 @@ pub fn AccountMenu() -> impl IntoView {
             _ = menu.hide_popover();
         }
     };
-    let who = move || {
+    let who = live(move || {
         phone.identity.get().map(|me| {
             view! {
                 <strong dir="auto">{me.name.unwrap_or_else(|| me.extension.clone())}</strong>
                 <span dir="auto">{format!("{}@{}", me.extension, me.domain)}</span>
             }
+            .into_any()
         })
-    };
+    });
     view! {
         <button
             class="icon-button" aria-label="Account" title="Account"
@@ -36,10 +38,10 @@ pub fn AccountMenu() -> impl IntoView {
         <div class="menu" id="account-menu" popover="auto" node_ref=menu on:keydown=step>
             <p class="menu-head">{who}</p>
             <div role="menu" aria-label="Account">
-                <button role="menuitem" autofocus on:click=move |_| { close(); desk.sheet.set(true); }>
+                <button role="menuitem" autofocus on:click=tap(move || { close(); desk.sheet.set(true); })>
                     {icon(icons::KEYBOARD)} "Keyboard shortcuts" <kbd aria-hidden="true">"?"</kbd>
                 </button>
-                <button role="menuitem" on:click=move |_| { close(); phone.sign_out(); }>
+                <button role="menuitem" on:click=tap(move || { close(); phone.sign_out(); })>
                     {icon(icons::LEAVE)} "Sign out"
                 </button>
             </div>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     icons::{self, icon},
+    live::live,
     words,
 };
 use crate::model::Party;
@@ -14,10 +15,10 @@ pub fn Avatar(#[prop(into)] peer: Signal<Party>) -> impl IntoView {
     let letters = Memo::new(move |_| peer.with(|peer| words::initials(words::called(peer))));
     view! {
         <span class="avatar" aria-hidden="true">
-            {move || match letters.get() {
+            {live(move || match letters.get() {
                 Some(letters) => letters.into_any(),
                 None => icon(icons::PERSON).into_any(),
-            }}
+            })}
         </span>
     }
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     icons::{self, icon},
+    live::{live, tap},
     words,
 };
 use crate::{
@@ -27,7 +28,7 @@ pub fn Problems() -> impl IntoView {
                 {icon(icons::WARNING)}
                 <p><strong>{title}</strong> " " <span>{advice}</span></p>
                 {again.then(|| view! {
-                    <button class="button small" on:click=move |_| phone.retry()>{label}</button>
+                    <button class="button small" on:click=tap(move || phone.retry())>{label}</button>
                 })}
             </div>
         }
@@ -56,16 +57,17 @@ pub fn LineDown() -> impl IntoView {
         Line::Refused { .. } => phone.sign_out(),
         _ => phone.retry(),
     };
-    move || {
+    live(move || {
         why.get().map(|(title, why, label)| {
             view! {
                 <div class="banner stop">
                     {icon(icons::CUT)}
                     <p><span role="alert"><strong>{title}</strong> " " {why}</span> " "
-                        <span class="countdown">{wait}</span></p>
+                        <span class="countdown">{live(wait)}</span></p>
                     <button class="button small" on:click=act>{label}</button>
                 </div>
             }
+            .into_any()
         })
-    }
+    })
 }

@@ -1,10 +1,11 @@
 //! What can be done with a call.
 
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     desk::{focus_card, use_desk},
     icons::{self, icon},
+    live::{live, tap},
     talking_actions::TalkingActions,
 };
 use crate::{
@@ -27,20 +28,21 @@ pub fn CallActions(call: Memo<Call>) -> impl IntoView {
         view! {
             <button
                 class="action stop" aria-keyshortcuts="Escape"
-                on:click=move |_| { phone.hang_up(key); focus_card(key); }
+                on:click=tap(move || { phone.hang_up(key); focus_card(key); })
             >
                 {icon(icons::HANG_UP)} <span>"Hang up"</span>
             </button>
         }
     };
-    move || match stage.get() {
-        Stage::Waiting => EitherOf4::A(()),
-        Stage::Opening => EitherOf4::B(view! { <div class="actions">{hang_up()}</div> }),
-        Stage::Talking => EitherOf4::C(view! {
-            <div class="actions"><TalkingActions call/> {hang_up()}</div>
-        }),
-        Stage::Over => EitherOf4::D(view! { <div class="actions"><AfterActions call/></div> }),
-    }
+    live(move || {
+        let actions = match stage.get() {
+            Stage::Waiting => return None,
+            Stage::Opening => hang_up().into_any(),
+            Stage::Talking => view! { <TalkingActions call/> {hang_up()} }.into_any(),
+            Stage::Over => view! { <AfterActions call/> }.into_any(),
+        };
+        Some(view! { <div class="actions">{actions}</div> }.into_any())
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ fn AfterActions(call: Memo<Call>) -> impl IntoView {
     };
     view! {
         <button class="action" on:click=again>{icon(icons::CALL)} <span>"Call back"</span></button>
-        <button class="action" on:click=move |_| phone.dismiss(key)>
+        <button class="action" on:click=tap(move || phone.dismiss(key))>
             {icon(icons::CLOSE)} <span>"Dismiss"</span>
         </button>
     }

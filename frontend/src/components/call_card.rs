@@ -7,6 +7,7 @@ use super::{
     card_head::CardHead,
     desk::{card_id, use_desk},
     dial_pad::DialPad,
+    live::{live, shown},
     words,
 };
 use crate::{model::Call, state::use_phone};
@@ -34,23 +35,23 @@ pub fn CallCard(call: Call) -> impl IntoView {
     let keypad = Memo::new(move |_| desk.open_keypad() == Some(key));
     view! {
         <article
-            class="card" id=card_id(key) tabindex="-1" aria-label=name
-            data-phase=token on:dblclick=to_front
-            data-background=move || call.with(|call| call.background).then_some("true")
-            data-interrupted=move || call.with(words::is_interrupted).then_some("true")
-            data-muted=move || call.with(|call| call.muted).then_some("true")
-            data-keypad=move || keypad.get().then_some("true")
+            class="card" id=card_id(key) tabindex="-1" aria-label=live(name)
+            data-phase=live(token) on:dblclick=to_front
+            data-background=live(move || call.with(|call| call.background).then_some("true"))
+            data-interrupted=live(move || call.with(words::is_interrupted).then_some("true"))
+            data-muted=live(move || call.with(|call| call.muted).then_some("true"))
+            data-keypad=live(move || keypad.get().then_some("true"))
         >
             <CardHead call/>
-            {move || call.with(words::advice).map(|advice| view! {
+            {live(move || call.with(words::advice).map(|advice| view! {
                 <p class="card-advice">{advice}</p>
-            })}
-            <Show when=move || keypad.get()>
+            }.into_any()))}
+            {shown(move || keypad.get(), move || view! {
                 <output class="card-keys" aria-label="Keys sent">
-                    {move || call.with(|call| call.keys.clone())}
+                    {live(move || call.with(|call| call.keys.clone()))}
                 </output>
                 <DialPad/>
-            </Show>
+            })}
             <CallActions call/>
         </article>
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{
     desk::is_active,
     icons::{self, icon},
+    live::{live, shown},
     words,
 };
 use crate::{
@@ -33,19 +34,19 @@ pub fn CallState(call: Memo<Call>) -> impl IntoView {
     };
     view! {
         <div class="card-state">
-            {move || since.get().map(|since| view! {
+            {live(move || since.get().map(|since| view! {
                 <span class="timer" role="timer" aria-label="Talking time">
-                    {move || words::duration(words::talked(since, phone.clock.get()))}
+                    {live(move || words::duration(words::talked(since, phone.clock.get())))}
                 </span>
+            }.into_any()))}
+            {shown(move || since.get().is_none() || interrupted.get(), move || view! {
+                <span class="phase">{live(move || words.get())}</span>
             })}
-            <Show when=move || since.get().is_none() || interrupted.get()>
-                <span class="phase">{words}</span>
-            </Show>
-            {move || talked().map(|time| view! { <span class="talked">{time}</span> })}
-            <Show when=behind><span class="badge behind">"Not heard"</span></Show>
-            <Show when=silent>
+            {live(move || talked().map(|time| view! { <span class="talked">{time}</span> }.into_any()))}
+            {shown(behind, || view! { <span class="badge behind">"Not heard"</span> })}
+            {shown(silent, || view! {
                 <span class="badge muted">{icon(icons::MICROPHONE_OFF)} "Muted"</span>
-            </Show>
+            })}
         </div>
     }
 }

@@ -7,9 +7,10 @@ use leptos::prelude::*;
 use super::{
     call_card::CallCard,
     icons::{self, icon},
+    live::{each_call, live, shown},
     people::derive_demo,
 };
-use crate::{model::Call, state::use_phone};
+use crate::state::use_phone;
 
 /// All calls: the one that is heard first, then those that go on, then the newest.
 #[component]
@@ -20,7 +21,7 @@ pub fn Calls() -> impl IntoView {
         calls.sort_by_key(|call| (!call.phase.is_live(), call.background, Reverse(call.key)));
         calls
     };
-    let live = move || {
+    let count = move || {
         phone
             .calls
             .with(|calls| calls.iter().filter(|call| call.phase.is_live()).count())
@@ -29,11 +30,11 @@ pub fn Calls() -> impl IntoView {
         <section class="calls" aria-labelledby="calls-title">
             <h2 id="calls-title">
                 "Calls"
-                {move || (live() > 0).then(|| view! { <span class="count">{live()}</span> })}
+                {live(move || (count() > 0).then(|| view! { <span class="count">{count()}</span> }.into_any()))}
             </h2>
             <div class="cards">
-                <For each=cards key=|call: &Call| call.key children=|call| view! { <CallCard call/> }/>
-                <Show when=move || phone.calls.with(Vec::is_empty)><NoCalls/></Show>
+                {each_call(cards, |call| view! { <CallCard call/> }.into_any())}
+                {shown(move || phone.calls.with(Vec::is_empty), || view! { <NoCalls/> })}
             </div>
         </section>
     }
@@ -47,9 +48,9 @@ fn NoCalls() -> impl IntoView {
             <span class="empty-sign" aria-hidden="true">{icon(icons::CALL)}</span>
             <p><strong>"No calls yet"</strong></p>
             <p>"Type a number and press Enter."</p>
-            <Show when=move || demo.get().is_some()>
+            {shown(move || demo.get().is_some(), || view! {
                 <p>"Call 600 to hear yourself, or open a second tab as somebody else and call each other."</p>
-            </Show>
+            })}
         </div>
     }
 }

@@ -6,6 +6,7 @@ use super::{
     avatar::Avatar,
     call_state::CallState,
     icons::{self, icon},
+    live::live,
     words,
 };
 use crate::model::{Call, Direction};
@@ -32,8 +33,8 @@ pub fn CardHead(call: Memo<Call>) -> impl IntoView {
         <div class="card-head">
             <Avatar peer/>
             <div class="card-who">
-                <h3 dir="auto">{move || peer.with(|peer| words::called(peer).to_owned())}</h3>
-                <p class="card-number">{direction} <span dir="auto">{number}</span></p>
+                <h3 dir="auto">{live(move || peer.with(|peer| words::called(peer).to_owned()))}</h3>
+                <p class="card-number">{direction} <span dir="auto">{live(number)}</span></p>
             </div>
             <CallState call/>
         </div>

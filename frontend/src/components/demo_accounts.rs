@@ -1,9 +1,14 @@
 //! The accounts of a demonstration, as one-tap fills of the sign-in form.
 
 use leptos::prelude::*;
+
 use sidetone_api::DemoAccount;
 
-use super::{avatar::Avatar, people::derive_demo};
+use super::{
+    avatar::Avatar,
+    live::{live, tap},
+    people::derive_demo,
+};
 use crate::model::Party;
 
 /// Shows nothing at a real gateway.
@@ -20,19 +25,19 @@ pub fn DemoAccounts(
             number: account.number.clone(),
         };
         view! {
-            <li><button type="button" class="chip" on:click=move |_| on_pick(picked.clone())>
+            <li><button type="button" class="chip" on:click=tap(move || on_pick(picked.clone()))>
                 <Avatar peer=Signal::stored(peer)/>
                 <span><strong>{account.name}</strong> <small>{account.number}</small></span>
             </button></li>
         }
     };
     view! {
-        {move || demo.get().map(|accounts| view! {
+        {live(move || demo.get().map(|accounts| view! {
             <section class="demo" aria-labelledby="demo-title">
                 <h2 id="demo-title">"This is a demonstration"</h2>
                 <p>"Be one of these people. Open another tab to be a second one."</p>
                 <ul>{accounts.into_iter().map(one).collect_view()}</ul>
             </section>
-        })}
+        }.into_any()))}
     }
 }

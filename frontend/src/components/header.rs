@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{
     account_menu::AccountMenu,
     icons::{self, icon, logo},
+    live::{shown, tap},
     status_light::StatusLight,
     theme::ThemeButton,
 };
@@ -22,11 +23,11 @@ pub fn Header() -> impl IntoView {
             </h1>
             <StatusLight/>
             <div class="header-tools">
-                <Show when=move || phone.installable.get()>
-                    <button class="button quiet install" aria-label="Install" on:click=move |_| phone.install()>
+                {shown(move || phone.installable.get(), move || view! {
+                    <button class="button quiet install" aria-label="Install" on:click=tap(move || phone.install())>
                         {icon(icons::INSTALL)} <span>"Install"</span>
                     </button>
-                </Show>
+                })}
                 <ThemeButton/>
                 <AccountMenu/>
             </div>

@@ -6,6 +6,7 @@ use super::{
     desk::use_desk,
     dial_pad::DialPad,
     icons::{self, icon},
+    live::{live, shown, tap},
     words,
 };
 use crate::state::use_phone;
@@ -25,27 +26,27 @@ pub fn KeypadPanel() -> impl IntoView {
     });
     let empty = move || desk.typed.with(String::is_empty);
     view! {
-        <Show when=move || desk.open_keypad().is_none()>
+        {shown(move || desk.open_keypad().is_none(), move || view! {
             <section class="keypad-panel" aria-label="Keypad">
-                {move || hears.get().map(|who| view! {
+                {live(move || hears.get().map(|who| view! {
                     <p class="keypad-hint">"Keys go to " <strong dir="auto">{who}</strong></p>
-                })}
+                }.into_any()))}
                 <DialPad/>
-                <Show when=move || hears.with(Option::is_none)>
+                {shown(move || hears.with(Option::is_none), move || view! {
                     <div class="keypad-foot">
-                        <button class="round go" aria-label="Call" on:click=move |_| desk.dial_typed()>
+                        <button class="round go" aria-label="Call" on:click=tap(move || desk.dial_typed())>
                             {icon(icons::CALL)}
                         </button>
                         <button
-                            class="round plain" aria-label="Delete last digit" disabled=empty
+                            class="round plain" aria-label="Delete last digit" disabled=live(empty)
                             on:mousedown=|event| event.prevent_default()
-                            on:click=move |_| desk.typed.update(|typed| _ = typed.pop())
+                            on:click=tap(move || desk.typed.update(|typed| _ = typed.pop()))
                         >
                             {icon(icons::BACKSPACE)}
                         </button>
                     </div>
-                </Show>
+                })}
             </section>
-        </Show>
+        })}
     }
 }

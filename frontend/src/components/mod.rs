@@ -22,6 +22,7 @@ pub mod header;
 pub mod icons;
 pub mod keypad_panel;
 pub mod keys;
+pub mod live;
 pub mod pad_key;
 pub mod people;
 pub mod quick_dialer;

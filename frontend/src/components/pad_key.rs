@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::{ev::PointerEvent, leptos_dom::helpers::TimeoutHandle, prelude::*};
 
-use super::desk::use_desk;
+use super::{desk::use_desk, live::live};
 
 const LONG_PRESS: Duration = Duration::from_millis(500);
 
@@ -45,7 +45,7 @@ pub fn PadKey(key: char, name: &'static str, letters: &'static str) -> impl Into
     view! {
         <button
             class="key" type="button" aria-label=name
-            class:held=move || desk.held.get() == Some(key)
+            class:held=live(move || desk.held.get() == Some(key))
             on:mousedown=|event| event.prevent_default()
             on:pointerdown=down
             on:pointerleave=move |_| release()

@@ -7,6 +7,7 @@ use super::{
     avatar::Avatar,
     desk::use_desk,
     icons::{self, icon},
+    live::{live, shown, tap},
 };
 use crate::{model::Party, state::use_phone};
 
@@ -40,7 +41,7 @@ pub fn People() -> impl IntoView {
             number: account.number.clone(),
         };
         view! {
-            <li><button class="row" on:click=move |_| desk.dial(&number)>
+            <li><button class="row" on:click=tap(move || desk.dial(&number))>
                 <Avatar peer=Signal::stored(peer)/>
                 <span class="row-name" dir="auto">{account.name}</span>
                 <span class="row-number">{account.number}</span>
@@ -50,7 +51,7 @@ pub fn People() -> impl IntoView {
     };
     let service = move |(number, name, about): (&'static str, &'static str, &'static str)| {
         view! {
-            <li><button class="row" on:click=move |_| desk.dial(number)>
+            <li><button class="row" on:click=tap(move || desk.dial(number))>
                 <span class="avatar service" aria-hidden="true">{icon(icons::WAVE)}</span>
                 <span class="row-name">{name} <small>{about}</small></span>
                 <span class="row-number">{number}</span>
@@ -59,14 +60,14 @@ pub fn People() -> impl IntoView {
         }
     };
     view! {
-        <Show when=move || demo.get().is_some()>
+        {shown(move || demo.get().is_some(), move || view! {
             <section class="people panel" aria-labelledby="people-title">
                 <h2 id="people-title">"Try these"</h2>
                 <ul>
                     {SERVICES.map(service)}
-                    <For each=others key=|account| account.number.clone() children=row/>
+                    {live(move || others().into_iter().map(row).collect_view().into_any())}
                 </ul>
             </section>
-        </Show>
+        })}
     }
 }

@@ -5,6 +5,7 @@ use leptos::{ev::KeyboardEvent, prelude::*};
 use super::{
     desk::use_desk,
     icons::{self, icon},
+    live::live,
 };
 
 /// Type and press Enter.
@@ -33,8 +34,8 @@ pub fn QuickDialer() -> impl IntoView {
                     id="dialer" type="text" node_ref=desk.dialer placeholder="Name or number"
                     autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go"
                     aria-keyshortcuts="Control+D" aria-describedby="dial-error"
-                    aria-invalid=move || invalid().to_string()
-                    prop:value=move || desk.typed.get()
+                    aria-invalid=live(move || invalid().to_string())
+                    prop:value=live(move || desk.typed.get())
                     on:input:target=move |event| {
                         desk.dial_error.set(None);
                         desk.typed.set(event.target().value());
@@ -44,7 +45,7 @@ pub fn QuickDialer() -> impl IntoView {
                 <kbd aria-hidden="true">"Ctrl D"</kbd>
                 <button class="button go" type="submit">{icon(icons::CALL)} "Call"</button>
             </div>
-            <p class="field-error" id="dial-error" role="alert">{move || desk.dial_error.get()}</p>
+            <p class="field-error" id="dial-error" role="alert">{live(move || desk.dial_error.get())}</p>
         </form>
     }
 }

@@ -6,6 +6,7 @@ use super::{
     avatar::Avatar,
     desk::{Desk, focus_card, use_desk},
     icons::{self, icon},
+    live::{each_call, shown, tap},
     words,
 };
 use crate::{
@@ -26,9 +27,7 @@ pub fn ScreenPops() -> impl IntoView {
             .collect::<Vec<_>>()
     };
     view! {
-        <div class="pops">
-            <For each=ringing key=|call| call.key children=|call| view! { <ScreenPop call/> }/>
-        </div>
+        <div class="pops">{each_call(ringing, |call| view! { <ScreenPop call/> }.into_any())}</div>
     }
 }
 
@@ -49,12 +48,14 @@ fn ScreenPop(call: Call) -> impl IntoView {
             <Avatar peer=Signal::stored(call.peer)/>
             <h2 dir="auto">{who.clone()}</h2>
             <p class="pop-number" dir="auto">{(who != number).then_some(number)}</p>
-            <Show when=busy><p class="pop-note">"Answering puts your other call in the background."</p></Show>
+            {shown(busy, || view! {
+                <p class="pop-note">"Answering puts your other call in the background."</p>
+            })}
             <div class="pop-actions">
-                <button class="action stop" aria-keyshortcuts="Alt+R" on:click=move |_| phone.reject(key)>
+                <button class="action stop" aria-keyshortcuts="Alt+R" on:click=tap(move || phone.reject(key))>
                     {icon(icons::HANG_UP)} <span>"Reject"</span> <kbd aria-hidden="true">"Alt R"</kbd>
                 </button>
-                <button class="action go" aria-keyshortcuts="Alt+A" on:click=move |_| answer(phone, desk, key)>
+                <button class="action go" aria-keyshortcuts="Alt+A" on:click=tap(move || answer(phone, desk, key))>
                     {icon(icons::CALL)} <span>"Answer"</span> <kbd aria-hidden="true">"Alt A"</kbd>
                 </button>
             </div>

@@ -5,6 +5,7 @@ use leptos::{html, prelude::*};
 use super::{
     desk::use_desk,
     icons::{self, icon},
+    live::tap,
 };
 
 const SHORTCUTS: [(&[&str], &str); 8] = [
@@ -38,7 +39,7 @@ pub fn ShortcutSheet() -> impl IntoView {
         >
             <div class="sheet-head">
                 <h2 id="sheet-title">"Keyboard shortcuts"</h2>
-                <button class="icon-button" aria-label="Close" on:click=move |_| desk.sheet.set(false)>
+                <button class="icon-button" aria-label="Close" on:click=tap(move || desk.sheet.set(false))>
                     {icon(icons::CLOSE)}
                 </button>
             </div>

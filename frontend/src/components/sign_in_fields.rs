@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::live::{live, tap};
+
 /// Extension, password, and the two choices beside them.
 #[component]
 pub fn Fields(
@@ -24,13 +26,13 @@ pub fn Fields(
             <div class="with-button">
                 <input
                     id="password" name="password" autocomplete="current-password" required
-                    type=move || if shown.get() { "text" } else { "password" } bind:value=password
+                    type=live(move || if shown.get() { "text" } else { "password" }) bind:value=password
                 />
                 <button
-                    type="button" aria-pressed=move || shown.get().to_string() aria-controls="password"
-                    on:click=move |_| shown.update(|shown| *shown = !*shown)
+                    type="button" aria-pressed=live(move || shown.get().to_string()) aria-controls="password"
+                    on:click=tap(move || shown.update(|shown| *shown = !*shown))
                 >
-                    {move || if shown.get() { "Hide" } else { "Show" }}
+                    {live(move || if shown.get() { "Hide" } else { "Show" })}
                     <span class="hidden">" password"</span>
                 </button>
             </div>

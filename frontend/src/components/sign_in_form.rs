@@ -3,7 +3,8 @@
 use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use super::{
-    asked::Asked, demo_accounts::DemoAccounts, sign_in_fields::Fields, sign_in_outcome::Outcome,
+    asked::Asked, demo_accounts::DemoAccounts, live::live, sign_in_fields::Fields,
+    sign_in_outcome::Outcome,
 };
 use crate::{
     model::Line,
@@ -50,9 +51,9 @@ pub fn SignInForm() -> impl IntoView {
             <Outcome missing/>
             <button
                 class="button wide" type="submit" node_ref=button
-                aria-disabled=move || connecting().to_string()
+                aria-disabled=live(move || connecting().to_string())
             >
-                {move || if connecting() { "Connecting…" } else { "Sign in" }}
+                {live(move || if connecting() { "Connecting…" } else { "Sign in" })}
             </button>
         </form>
         <DemoAccounts on_pick=move |account| {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::status_light::StatusLight;
+use super::{live::live, status_light::StatusLight};
 use crate::{model::Line, state::use_phone};
 
 /// What is missing, refused or out of reach.
@@ -21,9 +21,9 @@ pub fn Outcome(missing: RwSignal<Option<&'static str>>) -> impl IntoView {
     view! {
         <StatusLight/>
         <div role="alert">
-            {move || words().map(|(what, why)| view! {
+            {live(move || words().map(|(what, why)| view! {
                 <p class="outcome"><strong>{what}</strong> " " {why}</p>
-            })}
+            }.into_any()))}
         </div>
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::words;
+use super::{live::live, words};
 use crate::state::use_phone;
 
 /// The light with its words and who is signed in.
@@ -24,12 +24,12 @@ pub fn StatusLight() -> impl IntoView {
         <div
             class="status-light"
             role="status"
-            aria-label=name
-            data-line=move || phone.line.with(words::line_token)
+            aria-label=live(name)
+            data-line=live(move || phone.line.with(words::line_token))
         >
             <span class="light" aria-hidden="true"></span>
-            <span class="state">{state}</span>
-            <span class="who" dir="auto">{who}</span>
+            <span class="state">{live(state)}</span>
+            <span class="who" dir="auto">{live(who)}</span>
         </div>
     }
 }

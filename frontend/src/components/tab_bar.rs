@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{
     desk::{Tab, use_desk},
     icons::{self, Drawing, icon},
+    live::{live, tap},
 };
 
 /// Calls or keypad.
@@ -14,8 +15,8 @@ pub fn TabBar() -> impl IntoView {
     let one = move |tab: Tab, name: &'static str, drawing: Drawing| {
         view! {
             <button
-                class="tab" role="tab" aria-selected=move || (desk.tab.get() == tab).to_string()
-                on:click=move |_| desk.tab.set(tab)
+                class="tab" role="tab" aria-selected=live(move || (desk.tab.get() == tab).to_string())
+                on:click=tap(move || desk.tab.set(tab))
             >
                 {icon(drawing)} <span>{name}</span>
             </button>

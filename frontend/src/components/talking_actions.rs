@@ -1,10 +1,11 @@
 //! What can be done while people talk.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     desk::{card_id, use_desk},
     icons::{self, icon},
+    live::{live, tap},
 };
 use crate::{model::Call, state::use_phone};
 
@@ -12,13 +13,13 @@ use crate::{model::Call, state::use_phone};
 #[component]
 pub fn TalkingActions(call: Memo<Call>) -> impl IntoView {
     let background = Memo::new(move |_| call.with(|call| call.background));
-    move || {
+    live(move || {
         if background.get() {
-            Either::Left(view! { <TalkAgain call/> })
+            view! { <TalkAgain call/> }.into_any()
         } else {
-            Either::Right(view! { <Mute call/> <Keypad call/> })
+            view! { <Mute call/> <Keypad call/> }.into_any()
         }
-    }
+    })
 }
 
 #[component]
@@ -26,7 +27,7 @@ fn TalkAgain(call: Memo<Call>) -> impl IntoView {
     let phone = use_phone();
     let key = call.with_untracked(|call| call.key);
     view! {
-        <button class="action" on:click=move |_| phone.bring_to_front(key)>
+        <button class="action" on:click=tap(move || phone.bring_to_front(key))>
             {icon(icons::SWAP)} <span>"Talk again"</span>
         </button>
     }
@@ -39,10 +40,10 @@ fn Mute(call: Memo<Call>) -> impl IntoView {
     let muted = Memo::new(move |_| call.with(|call| call.muted));
     view! {
         <button
-            class="action" aria-pressed=move || muted.get().to_string() aria-keyshortcuts="Control+M"
-            on:click=move |_| phone.set_muted(key, !muted.get_untracked())
+            class="action" aria-pressed=live(move || muted.get().to_string()) aria-keyshortcuts="Control+M"
+            on:click=tap(move || phone.set_muted(key, !muted.get_untracked()))
         >
-            {move || icon(if muted.get() { icons::MICROPHONE_OFF } else { icons::MICROPHONE })}
+            {live(move || icon(if muted.get() { icons::MICROPHONE_OFF } else { icons::MICROPHONE }))}
             <span>"Mute"</span>
         </button>
     }
@@ -56,7 +57,7 @@ fn Keypad(call: Memo<Call>) -> impl IntoView {
     let turn = move |_| desk.keypad.set((!open.get_untracked()).then_some(key));
     view! {
         <button
-            class="action" aria-expanded=move || open.get().to_string() aria-controls=card_id(key)
+            class="action" aria-expanded=live(move || open.get().to_string()) aria-controls=card_id(key)
             on:click=turn
         >
             {icon(icons::KEYPAD)} <span>"Keypad"</span>

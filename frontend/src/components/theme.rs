@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::icons::{self, icon};
+use super::{
+    icons::{self, icon},
+    live::live,
+};
 use crate::platform::theme::Theme;
 
 /// Provides the theme to the views; the page wears it already.
@@ -14,7 +17,7 @@ pub fn provide_theme() {
 #[component]
 pub fn ThemeButton() -> impl IntoView {
     let theme = expect_context::<RwSignal<Theme>>();
-    let shown = move || match theme.get() {
+    let looks = move || match theme.get() {
         Theme::System => ("Theme: system", icons::SCREEN),
         Theme::Light => ("Theme: light", icons::SUN),
         Theme::Dark => ("Theme: dark", icons::MOON),
@@ -31,9 +34,9 @@ pub fn ThemeButton() -> impl IntoView {
     };
     view! {
         <button
-            class="icon-button" aria-label=move || shown().0 title=move || shown().0 on:click=turn
+            class="icon-button" aria-label=live(move || looks().0) title=live(move || looks().0) on:click=turn
         >
-            {move || icon(shown().1)}
+            {live(move || icon(looks().1))}
         </button>
     }
 }

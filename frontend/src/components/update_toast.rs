@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::icons::{self, icon};
+use super::{
+    icons::{self, icon},
+    live::{live, shown, tap},
+};
 use crate::state::use_phone;
 
 /// A calm note at the edge.
@@ -23,16 +26,16 @@ pub fn UpdateToast() -> impl IntoView {
         }
     };
     view! {
-        <Show when=move || phone.update_ready.get() && !later.get()>
+        {shown(move || phone.update_ready.get() && !later.get(), move || view! {
             <div class="toast" role="alertdialog" aria-labelledby="update-title" aria-describedby="update-note">
                 {icon(icons::NEW)}
                 <p><strong id="update-title">"A new version is ready"</strong>
-                    <span id="update-note" aria-live="polite">{note}</span></p>
-                <button class="button quiet small" on:click=move |_| later.set(true)>"Later"</button>
-                <Show when=move || !in_call.get()>
-                    <button class="button small" on:click=move |_| phone.update()>"Reload now"</button>
-                </Show>
+                    <span id="update-note" aria-live="polite">{live(note)}</span></p>
+                <button class="button quiet small" on:click=tap(move || later.set(true))>"Later"</button>
+                {shown(move || !in_call.get(), move || view! {
+                    <button class="button small" on:click=tap(move || phone.update())>"Reload now"</button>
+                })}
             </div>
-        </Show>
+        })}
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         desk::{Tab, provide_desk, use_desk},
         header::Header,
         keypad_panel::KeypadPanel,
+        live::live,
         people::People,
         quick_dialer::QuickDialer,
         screen_pop::ScreenPops,
@@ -30,14 +31,14 @@ pub fn PhonePage() -> impl IntoView {
         Tab::Calls => "calls",
         Tab::Keypad => "keypad",
     };
-    let live = move || {
+    let going_on = move || {
         phone
             .calls
             .with(|calls| calls.iter().any(|call| call.phase.is_live()))
             .then_some("true")
     };
     view! {
-        <div class="phone" data-tab=tab data-live=live>
+        <div class="phone" data-tab=live(tab) data-live=live(going_on)>
             <Header/>
             <section class="banners" aria-label="Notices"><LineDown/> <Problems/></section>
             <main class="desk">

@@ -6,6 +6,7 @@ use crate::{
     components::{
         banners::{LineDown, Problems},
         icons::logo,
+        live::tap,
         status_light::StatusLight,
     },
     state::use_phone,
@@ -20,7 +21,7 @@ pub fn RestoringPage() -> impl IntoView {
             <h1 class="brand">{logo()} <span class="brand-name">"Sidetone"</span></h1>
             <StatusLight/>
             <div class="restoring-notes"><LineDown/> <Problems/></div>
-            <button class="button quiet" on:click=move |_| phone.sign_out()>
+            <button class="button quiet" on:click=tap(move || phone.sign_out())>
                 "Sign in as somebody else"
             </button>
         </main>

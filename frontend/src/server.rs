@@ -1,7 +1,8 @@
 //! What the gateway says over HTTP.
 
-use sidetone_api::About;
-use wasm_bindgen::JsCast;
+use js_sys::{Array, Reflect};
+use sidetone_api::{About, DemoAccount};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
@@ -14,5 +15,33 @@ pub(crate) async fn about() -> Option<About> {
         .ok()?;
     let response: Response = response.unchecked_into();
     let json = response.ok().then(|| response.json().ok()).flatten()?;
-    serde_wasm_bindgen::from_value(JsFuture::from(json).await.ok()?).ok()
+    read_about(&JsFuture::from(json).await.ok()?)
+}
+
+/// Field by field: the browser has parsed the JSON already, and a deserialiser for this one answer
+/// would weigh more than the phone's registration.
+fn read_about(json: &JsValue) -> Option<About> {
+    let demo = Reflect::get(json, &"demo".into()).ok()?;
+    Some(About {
+        version: text(json, "version")?,
+        domain: text(json, "domain")?,
+        sip_path: text(json, "sip_path")?,
+        demo: if demo.is_array() {
+            Some(Array::from(&demo).iter().filter_map(read_account).collect())
+        } else {
+            None
+        },
+    })
+}
+
+fn read_account(json: JsValue) -> Option<DemoAccount> {
+    Some(DemoAccount {
+        number: text(&json, "number")?,
+        name: text(&json, "name")?,
+        password: text(&json, "password")?,
+    })
+}
+
+fn text(json: &JsValue, field: &str) -> Option<String> {
+    Reflect::get(json, &field.into()).ok()?.as_string()
 }

@@ -1,6 +1,7 @@
 /**
  * What stands between a browser and the gateway: an HTTP proxy that can be cut like a cable, that
- * can alter what the gateway serves and can serve pages of its own.
+ * can fall silent like a network without an end, that can alter what the gateway serves and can
+ * serve pages of its own.
  */
 
 import http from 'node:http';
@@ -14,6 +15,9 @@ export class Front {
   private readonly pages = new Map<string, Page>();
   private readonly edits = new Map<string, (body: string) => string>();
   private readonly sockets = new Set<Duplex>();
+  /** Connections that carry nothing any more, without either end being told. */
+  private readonly dead = new WeakSet<Duplex>();
+  private silent = false;
   private server = this.listener();
   private port = 0;
 
@@ -47,8 +51,16 @@ export class Front {
     await closed;
   }
 
-  /** Takes connections again, at the same address. */
+  /** Swallows whatever comes, from open connections and from new ones. */
+  silence(): void {
+    this.silent = true;
+    for (const socket of this.sockets) this.dead.add(socket);
+  }
+
+  /** Takes connections again, at the same address; those that fell silent stay so. */
   async restore(): Promise<void> {
+    this.silent = false;
+    if (this.server.listening) return;
     this.server = this.listener();
     await new Promise<void>((ready, failed) => {
       this.server.once('error', failed).listen(this.port, 'localhost', ready);
@@ -65,11 +77,13 @@ export class Front {
 
   private keep(socket: Duplex): void {
     this.sockets.add(socket);
+    if (this.silent) this.dead.add(socket);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.sockets.delete(socket));
   }
 
   private forward(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.dead.has(request.socket)) return;
     const path = new URL(request.url ?? '/', this.url).pathname;
     const page = this.pages.get(path);
     if (page) {
@@ -109,10 +123,17 @@ export class Front {
       }
       onward.write(`${lines.join('\r\n')}\r\n\r\n`);
       onward.write(head);
-      onward.pipe(socket).pipe(onward);
+      this.carry(socket, onward);
+      this.carry(onward, socket);
     });
     this.keep(onward);
     onward.once('close', () => socket.destroy());
     socket.once('close', () => onward.destroy());
+  }
+
+  private carry(from: Duplex, to: Duplex): void {
+    from.on('data', (chunk) => {
+      if (!this.dead.has(from)) to.write(chunk);
+    });
   }
 }

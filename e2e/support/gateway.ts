@@ -18,13 +18,13 @@ export class Gateway {
     private readonly lines: string[],
   ) {}
 
-  /** Starts it with the demo people; ready when it has said where. */
-  static async start(...args: string[]): Promise<Gateway> {
+  /** Starts it with the demo people and these settings; ready when it has said where. */
+  static async start(settings: Record<string, string> = {}): Promise<Gateway> {
     const data = await mkdtemp(path.join(tmpdir(), 'sidetone-'));
-    const child = spawn(PROGRAM, ['serve', '--demo', '--listen', '127.0.0.1:0', '--data', data, ...args], {
+    const child = spawn(PROGRAM, ['serve', '--demo', '--listen', '127.0.0.1:0', '--data', data], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // Several of them run at once.
-      env: { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0' },
+      env: { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0', ...settings },
     });
     const lines: string[] = [];
     const url = await new Promise<string>((found, failed) => {

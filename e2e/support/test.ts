@@ -18,6 +18,11 @@ export type Phones = {
   tab(phone: Phone): Promise<Phone>;
 };
 
+type Options = {
+  /** Variables of the gateway, such as `SIDETONE_SWITCH_NO_ANSWER`. */
+  settings: Record<string, string>;
+};
+
 type Fixtures = {
   gateway: Gateway;
   /** A cable to the gateway that can be cut. */
@@ -27,9 +32,11 @@ type Fixtures = {
   phones: Phones;
 };
 
-export const test = base.extend<Fixtures>({
-  gateway: async ({}, use, info) => {
-    const gateway = await Gateway.start();
+export const test = base.extend<Options & Fixtures>({
+  settings: [{}, { option: true }],
+
+  gateway: async ({ settings }, use, info) => {
+    const gateway = await Gateway.start(settings);
     await use(gateway);
     const survived = gateway.alive;
     await gateway.stop();

@@ -64,6 +64,19 @@ test('it rings on both sides until the caller gives up', async ({ phones }) => {
   await expect(b.pop(alice)).toHaveCount(0);
 });
 
+test.describe('when nobody answers', () => {
+  test.use({ settings: { SIDETONE_SWITCH_NO_ANSWER: '2s' } });
+
+  test('the call ends by itself, and the called reads that it was missed', async ({ phones }) => {
+    const [a, b] = await Promise.all([phones.of(alice), phones.of(bob)]);
+    const atA = await a.call(bob);
+    await expect(b.pop(alice)).toBeVisible();
+    await atA.expectEnd('No answer');
+    await expect(b.pop(alice)).toHaveCount(0);
+    await b.card(alice).expectEnd('Missed call');
+  });
+});
+
 test('one of two devices answers, the other stops and missed nothing', async ({ phones }) => {
   const [a, desk, mobile] = await Promise.all([phones.of(alice), phones.of(bob), phones.of(bob)]);
   const atA = await a.call(bob);

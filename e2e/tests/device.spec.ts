@@ -1,4 +1,4 @@
-import { chromium } from '@playwright/test';
+import { chromium, type BrowserContext } from '@playwright/test';
 import { flags } from '../support/browser.ts';
 import { Phone, alice, echo } from '../support/phone.ts';
 import { expect, test } from '../support/test.ts';
@@ -13,22 +13,46 @@ test('a blocked microphone is named, with what to do', async ({ phones }) => {
 });
 
 test('a missing microphone is named, with what to do', async ({ gateway, troubles }) => {
+  const args = flags.filter((flag) => flag !== '--use-fake-device-for-media-stream');
+  await withFlags(args, async (context) => {
+    troubles.watch(context);
+    await context.grantPermissions(['microphone']);
+    const phone = await signedIn(context, gateway.url);
+    await phone.call(echo);
+    await expect(phone.page.getByText('No microphone found')).toBeVisible();
+  });
+});
+
+test('a page that is not secure is named, with what to do', async ({ gateway, troubles }) => {
+  const args = [...flags, '--host-resolver-rules=MAP phone.example 127.0.0.1'];
+  await withFlags(args, async (context) => {
+    troubles.watch(context);
+    const phone = await signedIn(context, gateway.url.replace('127.0.0.1', 'phone.example'));
+    await expect(phone.page.getByText("This page isn't secure")).toBeVisible();
+    const card = await phone.call(echo);
+    await card.expectEnd('Browsers allow the microphone on secure pages only.');
+  });
+});
+
+/** A browser of its own, started with these flags. */
+async function withFlags(args: string[], use: (context: BrowserContext) => Promise<void>): Promise<void> {
   const browser = await chromium.launch({
     executablePath: process.env.E2E_CHROMIUM,
     channel: process.env.E2E_CHROMIUM ? undefined : 'chromium',
-    args: flags.filter((flag) => flag !== '--use-fake-device-for-media-stream'),
+    args,
   });
   try {
-    const context = await browser.newContext({ permissions: ['microphone'] });
-    troubles.watch(context);
-    const page = await context.newPage();
-    await page.goto(gateway.url);
-    const phone = new Phone(page);
-    await phone.signIn(alice);
-    await phone.expectLine('ready');
-    await phone.call(echo);
-    await expect(page.getByText('No microphone found')).toBeVisible();
+    await use(await browser.newContext());
   } finally {
     await browser.close();
   }
-});
+}
+
+async function signedIn(context: BrowserContext, url: string): Promise<Phone> {
+  const page = await context.newPage();
+  await page.goto(url);
+  const phone = new Phone(page);
+  await phone.signIn(alice);
+  await phone.expectLine('ready');
+  return phone;
+}

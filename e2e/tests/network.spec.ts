@@ -46,6 +46,35 @@ test('goes red when the gateway is gone, and green when it is back', async ({ ph
   await phone.expectLine('ready');
 });
 
+test('is not green for long when the network falls silent', async ({ phones, front, troubles }) => {
+  troubles.allow(NO_CONNECTION);
+  const a = await phones.of(alice, { url: front.url });
+  const b = await phones.of(bob);
+  const atA = await a.call(bob);
+  const atB = await b.answer(alice);
+  await atA.expectPhase('active');
+
+  front.silence();
+  await expect(a.status).toHaveAttribute('data-line', 'down', { timeout: 45_000 });
+  await atA.expectPhase('active');
+  await front.restore();
+  await expect(a.status).toHaveAttribute('data-line', 'ready', { timeout: 45_000 });
+  await Promise.all([expectSound(a.page), expectSound(b.page)]);
+  await atB.hangUp();
+  await atA.expectEnd('They hung up');
+});
+
+test('finds out at once that the network fell silent when the device comes back', async ({ phones, front, troubles }) => {
+  troubles.allow(NO_CONNECTION);
+  const phone = await phones.of(alice, { url: front.url });
+  front.silence();
+  await phone.page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await phone.expectLine('down');
+  await front.restore();
+  await phone.page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await phone.expectLine('ready');
+});
+
 test('two tabs of one person both ring and both can call', async ({ phones }) => {
   const first = await phones.open();
   await first.signIn(alice, { remember: true });

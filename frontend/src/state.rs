@@ -13,7 +13,7 @@ use crate::phone::{Core, Engine, Shown, devices, obstacle, watch_permission};
 use crate::platform::listener::Listener;
 use crate::platform::notifications::{self, Choice};
 use crate::platform::update::Updates;
-use crate::platform::{install, tabs, vault};
+use crate::platform::{install, is_hidden, tabs, vault};
 
 /// What is needed to sign in.
 #[derive(Clone, PartialEq, Eq)]
@@ -136,11 +136,10 @@ fn listen(engine: Engine) {
         });
     }
     on(&document, "visibilitychange", |engine, _| {
-        if web_sys::window()
-            .and_then(|it| it.document())
-            .is_some_and(|it| !it.hidden())
-        {
-            engine.run(|core, now| core.on_wake(now));
+        if is_hidden() {
+            engine.run(Core::on_hidden);
+        } else {
+            engine.run(Core::on_wake);
         }
     });
     for gesture in ["pointerdown", "keydown"] {

@@ -6,7 +6,7 @@ use sidetone_sip::{Body, Moment, Request, SessionEvent, SessionId, Status};
 use super::engine::{Core, millis};
 use super::media::{Media, NO_SOUND};
 use crate::model::{CallKey, EndReason, Party, Phase, end_reason};
-use crate::platform::notifications;
+use crate::platform::{is_hidden, notifications};
 
 impl Core {
     pub(super) fn on_session(&mut self, now: Moment, session: SessionId, event: SessionEvent) {
@@ -66,9 +66,19 @@ impl Core {
         };
         self.media.insert(media);
         let _ = self.command(|agent| agent.progress(now, session, Status::RINGING, None));
-        let document = web_sys::window().and_then(|window| window.document());
-        if document.is_some_and(|document| document.hidden()) {
+        if is_hidden() {
             notifications::show(key, &peer);
+        }
+    }
+
+    /// The page went out of sight: whoever rings is shown by the system.
+    pub(crate) fn on_hidden(&mut self, _: Moment) {
+        for call in self
+            .calls
+            .iter()
+            .filter(|call| call.phase == Phase::Incoming)
+        {
+            notifications::show(call.key, &call.peer);
         }
     }
 

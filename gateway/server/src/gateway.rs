@@ -116,7 +116,11 @@ impl Gateway {
         let media = open_media(&config.media).await?;
         let people = directory::from_store(&store, &config.switch).await?;
         let services = directory::services(&media);
-        let switch = Switch::start(SwitchConfig::new(people), services);
+        let switch = SwitchConfig {
+            no_answer: config.switch.no_answer,
+            ..SwitchConfig::new(people)
+        };
+        let switch = Switch::start(switch, services);
         let bridge = open_bridge(&config, &switch, &media).await?;
         let upstream: Arc<dyn Upstream> = match &bridge {
             Some(bridge) => Arc::new(bridge.clone()),

@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sidetone_edge::{BridgeConfig, Limits, Origin, UpstreamConfig};
 use sidetone_media::MediaConfig;
@@ -105,6 +106,8 @@ pub struct Switch {
     pub domain: String,
     /// Other names for it. None at all: every name is taken for it.
     pub aliases: Vec<String>,
+    /// How long a phone may ring.
+    pub no_answer: Duration,
     /// Who can be called.
     pub extensions: Vec<Extension>,
     /// Whether anybody may know the passwords.
@@ -158,6 +161,7 @@ impl Default for Config {
                 tenant: "default".to_owned(),
                 domain: "sidetone.local".to_owned(),
                 aliases: Vec::new(),
+                no_answer: Switch::NO_ANSWER,
                 extensions: Vec::new(),
                 demo: false,
             },
@@ -181,6 +185,9 @@ impl Media {
 }
 
 impl Switch {
+    /// How long a phone rings if nothing is said.
+    pub const NO_ANSWER: Duration = Duration::from_secs(30);
+
     /// Five people to try the phone with.
     #[must_use]
     pub fn demo() -> Self {
@@ -194,6 +201,7 @@ impl Switch {
             tenant: "demo".to_owned(),
             domain: "demo.local".to_owned(),
             aliases: Vec::new(),
+            no_answer: Self::NO_ANSWER,
             extensions: (101..).zip(people).map(extension).collect(),
             demo: true,
         }

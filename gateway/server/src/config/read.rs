@@ -15,6 +15,9 @@ use super::{
     Arguments, Config, ConfigError, Extension, Log, LogFormat, Media, Problem, Switch, Tls,
 };
 
+/// What [`duration`] reads.
+const TIME: &str = "a time, such as 500ms, 25s or 2m";
+
 impl Config {
     /// Reads the file that `arguments` name, if they do, and `variables`.
     ///
@@ -131,11 +134,15 @@ impl Switch {
             "host names, such as pbx.office.example",
             self::domain,
         );
+        let no_answer = layers
+            .one("switch.no_answer", TIME, duration)
+            .unwrap_or(default.no_answer);
         let extensions = read_extensions(layers);
         let Some((true, asked)) = demo else {
             return Self {
                 domain: domain.map_or(default.domain, |(domain, _)| domain),
                 aliases,
+                no_answer,
                 extensions: extensions
                     .into_values()
                     .map(|(extension, _)| extension)
@@ -151,7 +158,10 @@ impl Switch {
                  leave out one of the two"
             )));
         }
-        Self::demo()
+        Self {
+            no_answer,
+            ..Self::demo()
+        }
     }
 }
 
@@ -239,7 +249,6 @@ fn variable_of<T>(
 
 fn read_limits(layers: &mut Layers) -> Limits {
     let default = Limits::default();
-    let time = "a time, such as 500ms, 25s or 2m";
     let count = |text: &str| text.parse().ok().filter(|number| *number > 0);
     let whole = "a whole number above 0";
     let size = |text: &str| {
@@ -259,13 +268,13 @@ fn read_limits(layers: &mut Layers) -> Limits {
             .one("sip.queue", whole, count)
             .unwrap_or(default.queue),
         ping_interval: layers
-            .one("sip.ping_interval", time, duration)
+            .one("sip.ping_interval", TIME, duration)
             .unwrap_or(default.ping_interval),
         pong_timeout: layers
-            .one("sip.pong_timeout", time, duration)
+            .one("sip.pong_timeout", TIME, duration)
             .unwrap_or(default.pong_timeout),
         send_timeout: layers
-            .one("sip.send_timeout", time, duration)
+            .one("sip.send_timeout", TIME, duration)
             .unwrap_or(default.send_timeout),
         flows: layers
             .one("sip.flows", whole, count)

@@ -114,6 +114,7 @@ fn every_kind_of_value_is_understood() {
         ("SIDETONE_MEDIA_ADVERTISE", "192.0.2.1,2001:db8::1"),
         ("SIDETONE_SWITCH_DOMAIN", "Office.Example"),
         ("SIDETONE_SWITCH_ALIASES", "a.example"),
+        ("SIDETONE_SWITCH_NO_ANSWER", "45s"),
         ("SIDETONE_SIP_PING_INTERVAL", "500ms"),
         ("SIDETONE_SIP_PONG_TIMEOUT", "2m"),
         ("SIDETONE_SIP_MAX_MESSAGE", "4096"),
@@ -130,6 +131,7 @@ fn every_kind_of_value_is_understood() {
     assert_eq!(config.media.advertise.len(), 2);
     assert_eq!(config.media.relay_ports, 30_000..=30_009);
     assert_eq!(config.switch.domain, "office.example");
+    assert_eq!(config.switch.no_answer.as_secs(), 45);
     assert_eq!(config.sip.ping_interval.as_millis(), 500);
     assert_eq!(config.sip.pong_timeout.as_secs(), 120);
     assert_eq!(config.log.format, LogFormat::Json);

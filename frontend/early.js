@@ -1,24 +1,75 @@
-// Runs before the first paint, and before the app has loaded.
+// Runs before the first paint, and before the app has loaded. What takes a while is begun here; the
+// app finds it under `sidetone` (src/platform/early.rs).
 {
-  const kept = (key) => {
+  const kept = (storage, key) => {
     try {
-      return localStorage.getItem(key);
+      return globalThis[storage].getItem(key);
     } catch {
       return null; // Storage is blocked.
     }
   };
 
   // The theme the user chose, so that nothing flashes; the app writes the same key.
-  const theme = kept("theme");
+  const theme = kept("localStorage", "theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 
-  // Who is remembered will be signed in: the connection to the server can be made meanwhile.
-  const server = kept("connect-early");
-  if (server) globalThis.sidetoneSocket = new WebSocket(server, "sip");
+  const done = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
 
-  // The browser offers installation once, maybe before the app listens; the app picks it up here.
+  // The database of what is remembered.
+  const vault = () => {
+    const opening = indexedDB.open("sidetone", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("vault");
+    return done(opening);
+  };
+
+  // The sign-in that is remembered, as bytes; what it holds is the app's business.
+  const signIn = async () => {
+    const store = (await vault()).transaction("vault").objectStore("vault");
+    const record = await done(store.get("sign-in"));
+    if (!record) return undefined;
+    return crypto.subtle.decrypt({ name: "AES-GCM", iv: record.iv }, record.key, record.cipher);
+  };
+
+  // Holds the lock `name` until the page is left; false if another tab has it. Where there are no
+  // locks (a page over plain HTTP) every tab believes it is alone.
+  const hold = (name) =>
+    new Promise((told) => {
+      const granted = (lock) => {
+        told(lock !== null);
+        // The lock is held until this promise is settled: never.
+        return lock && new Promise(() => {});
+      };
+      if (!navigator.locks) told(true);
+      else navigator.locks.request(name, { ifAvailable: true }, granted).catch(() => told(true));
+    });
+
+  // What the gateway says of itself.
+  const ask = async () => {
+    const answer = await fetch("/api/v1/about");
+    return answer.ok ? answer.json() : undefined;
+  };
+
+  // Who is remembered will be signed in: the connection to the server can be made meanwhile.
+  const server = kept("localStorage", "connect-early");
+  const tab = kept("sessionStorage", "instance");
+  const orNothing = (promise) => promise.catch(() => undefined);
+  globalThis.sidetone = {
+    vault,
+    hold,
+    ask,
+    socket: server ? new WebSocket(server, "sip") : undefined,
+    signIn: orNothing(signIn()),
+    about: orNothing(ask()),
+    tab: tab ? hold(tab) : undefined,
+  };
+
+  // The browser offers installation once, maybe before the app listens.
   addEventListener("beforeinstallprompt", (event) => {
     event.preventDefault();
-    globalThis.sidetoneInstall = event;
+    sidetone.install = event;
   });
 }

@@ -29,7 +29,7 @@ async function keepShell(page) {
   page ??= await fetch("/", { cache: "no-store" });
   if (!page.ok || page.redirected) return;
   const text = await page.clone().text();
-  const hashed = [...text.matchAll(/["'](\/[^"'\s]+)["']/g)]
+  const hashed = [...text.matchAll(/["'=](\/[^"'\s>]+)/g)]
     .map((match) => match[1])
     .filter((path) => HASHED.test(path));
   if (hashed.length === 0) return;

@@ -87,7 +87,9 @@ export class Front {
     const path = new URL(request.url ?? '/', this.url).pathname;
     const page = this.pages.get(path);
     if (page) {
-      response.writeHead(200, { 'content-type': page.type }).end(page.body);
+      // Apart from other windows, as the gateway's own pages: for each a browser starts a process.
+      response.writeHead(200, { 'content-type': page.type, 'cross-origin-opener-policy': 'same-origin' });
+      response.end(page.body);
       return;
     }
     const edit = this.edits.get(path);

@@ -2,20 +2,18 @@
 
 use js_sys::{Array, Reflect};
 use sidetone_api::{About, DemoAccount};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::Response;
+use wasm_bindgen::JsValue;
+
+use crate::platform::early;
 
 /// What the server this page came from says of itself; none if it can't be reached or is no
 /// Sidetone gateway.
 pub(crate) async fn about() -> Option<About> {
-    let window = web_sys::window()?;
-    let response = JsFuture::from(window.fetch_with_str("/api/v1/about"))
-        .await
-        .ok()?;
-    let response: Response = response.unchecked_into();
-    let json = response.ok().then(|| response.json().ok()).flatten()?;
-    read_about(&JsFuture::from(json).await.ok()?)
+    let json = match early::outcome("about").await {
+        Some(json) => json,
+        None => early::call("ask", &JsValue::UNDEFINED).await.ok()?,
+    };
+    read_about(&json)
 }
 
 /// Field by field: the browser has parsed the JSON already, and a deserialiser for this one answer

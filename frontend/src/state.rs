@@ -51,51 +51,6 @@ pub struct Phone {
     updates: StoredValue<Option<Updates>, LocalStorage>,
 }
 
-/// Makes the phone of this page; every view below finds it by [`use_phone`].
-pub fn provide_phone() -> Phone {
-    let (line, set_line) = signal(Line::default());
-    let (identity, set_identity) = signal(None);
-    let (calls, set_calls) = signal(Vec::new());
-    let (problems, set_problems) = signal(Vec::new());
-    let (clock, set_clock) = signal(0.0);
-    let (update_ready, set_update_ready) = signal(false);
-    let (installable, set_installable) = signal(false);
-    let (about, set_about) = signal(None);
-    let shown = Shown {
-        line: set_line,
-        identity: set_identity,
-        calls: set_calls,
-        problems: set_problems,
-        clock: set_clock,
-        about: set_about,
-    };
-    let updates = Updates::watch(move || set_update_ready.set(true));
-    let look = updates.clone();
-    let engine = Engine::new(shown, move || look.iter().for_each(Updates::look));
-    install::watch(move |possible| set_installable.set(possible));
-    engine.run(|core, _| {
-        if let Some(problem) = obstacle() {
-            core.set_problem(problem, true);
-        }
-    });
-    start(engine);
-    listen(engine);
-    let phone = Phone {
-        line,
-        identity,
-        calls,
-        problems,
-        clock,
-        update_ready,
-        installable,
-        about,
-        engine: StoredValue::new_local(engine),
-        updates: StoredValue::new_local(updates),
-    };
-    provide_context(phone);
-    phone
-}
-
 /// Finds out what registering needs, and signs in again who was remembered.
 fn start(engine: Engine) {
     engine.run(|core, _| core.ask_about());
@@ -168,13 +123,57 @@ fn listen(engine: Engine) {
     });
 }
 
-/// The phone of this page.
+/// The phone of this page, from the context of its views.
 #[must_use]
 pub fn use_phone() -> Phone {
     expect_context()
 }
 
 impl Phone {
+    /// Makes the phone of this page, and signs in again who is remembered.
+    #[must_use]
+    pub fn start() -> Self {
+        let (line, set_line) = signal(Line::default());
+        let (identity, set_identity) = signal(None);
+        let (calls, set_calls) = signal(Vec::new());
+        let (problems, set_problems) = signal(Vec::new());
+        let (clock, set_clock) = signal(0.0);
+        let (update_ready, set_update_ready) = signal(false);
+        let (installable, set_installable) = signal(false);
+        let (about, set_about) = signal(None);
+        let shown = Shown {
+            line: set_line,
+            identity: set_identity,
+            calls: set_calls,
+            problems: set_problems,
+            clock: set_clock,
+            about: set_about,
+        };
+        let updates = Updates::watch(move || set_update_ready.set(true));
+        let look = updates.clone();
+        let engine = Engine::new(shown, move || look.iter().for_each(Updates::look));
+        install::watch(move |possible| set_installable.set(possible));
+        engine.run(|core, _| {
+            if let Some(problem) = obstacle() {
+                core.set_problem(problem, true);
+            }
+        });
+        start(engine);
+        listen(engine);
+        Self {
+            line,
+            identity,
+            calls,
+            problems,
+            clock,
+            update_ready,
+            installable,
+            about,
+            engine: StoredValue::new_local(engine),
+            updates: StoredValue::new_local(updates),
+        }
+    }
+
     /// Signs in: unlocks sound (must run within the user's tap), asks for the microphone,
     /// connects. Outcome: [`Phone::line`]; the identity is set once the registrar said yes.
     pub fn sign_in(&self, sign_in: SignIn) {

@@ -93,13 +93,14 @@ fn table(files: &BTreeMap<String, Vec<u8>>, out: &Path) -> io::Result<String> {
         writeln!(
             source,
             "Asset {{ path: {path:?}, media_type: {:?}, immutable: {}, hash: {etag:?}, \
-             plain: {}, brotli: {}, gzip: {}, scripts: &{:?} }},",
+             plain: {}, brotli: {}, gzip: {}, scripts: &{:?}, styles: &{:?} }},",
             rules::media_type(path),
             rules::is_hashed(path),
             store("plain", bytes)?,
             smaller("br", brotli(bytes)?)?,
             smaller("gz", gzip(bytes)?)?,
-            script_sources(path, bytes),
+            inline_sources(path, bytes, "script"),
+            inline_sources(path, bytes, "style"),
         )
         .expect("a string takes all");
     }
@@ -107,16 +108,16 @@ fn table(files: &BTreeMap<String, Vec<u8>>, out: &Path) -> io::Result<String> {
     Ok(source)
 }
 
-/// The `script-src` entries that allow this page's own inline scripts.
-fn script_sources(path: &str, bytes: &[u8]) -> Vec<String> {
+/// The entries of the policy that allow this page's own scripts or styles.
+fn inline_sources(path: &str, bytes: &[u8], element: &str) -> Vec<String> {
     use base64::Engine as _;
     if !path.ends_with(".html") {
         return Vec::new();
     }
     let html = String::from_utf8_lossy(bytes);
-    rules::inline_scripts(&html)
-        .map(|script| {
-            let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(script));
+    rules::inline(&html, element)
+        .map(|text| {
+            let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
             format!("'sha256-{hash}'")
         })
         .collect()

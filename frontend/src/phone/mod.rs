@@ -14,3 +14,4 @@ mod tones;
 
 pub(crate) use engine::{Core, Engine, Shown};
 pub(crate) use microphone::{devices, obstacle, watch_permission};
+pub(crate) use socket::connects_early;

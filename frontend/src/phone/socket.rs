@@ -1,12 +1,12 @@
 //! The WebSocket to the server, subprotocol `sip` (RFC 7118 §4).
 
-use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Uint8Array};
 use leptos::task::spawn_local;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, MessageEvent, WebSocket};
 
 use crate::platform::listener::Listener;
-use crate::platform::storage;
+use crate::platform::{early, storage};
 
 /// What happens to a socket.
 #[derive(Debug)]
@@ -19,25 +19,23 @@ pub(crate) enum SocketEvent {
     Closed,
 }
 
-/// The setting that lets `early.js` connect before the app has loaded, and where it puts the
-/// connection.
+/// The setting that lets `early.js` connect before the app has loaded.
 const EARLY: &str = "connect-early";
-const EARLY_SOCKET: &str = "sidetoneSocket";
 
 /// Lets the next page connect to `url` at once; `None`: not.
 pub(crate) fn connect_early(url: Option<&str>) {
     storage::write(EARLY, url);
 }
 
+/// Whether this page did so.
+pub(crate) fn connects_early() -> bool {
+    early::look("socket").is_some()
+}
+
 /// The connection that was made before the app had loaded, if it is one to `url`. It can be had
 /// once; one that is not wanted is closed.
 fn take_early(url: &str) -> Option<WebSocket> {
-    let global = js_sys::global();
-    let socket = Reflect::get(&global, &EARLY_SOCKET.into())
-        .ok()?
-        .dyn_into::<WebSocket>()
-        .ok()?;
-    let _ = Reflect::set(&global, &EARLY_SOCKET.into(), &JsValue::UNDEFINED);
+    let socket = early::take("socket")?.dyn_into::<WebSocket>().ok()?;
     let usable = socket.url() == url && socket.ready_state() <= WebSocket::OPEN;
     if !usable {
         let _ = socket.close();

@@ -1,6 +1,7 @@
 //! What a browser offers besides calls.
 
 pub mod alarm;
+pub mod early;
 pub mod install;
 pub mod listener;
 pub mod notifications;

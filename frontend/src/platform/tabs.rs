@@ -4,23 +4,12 @@
 //! out. The id outlives a reload in the tab's session storage; a duplicated tab gets a copy of
 //! that, which a lock held by the first one gives away.
 
-use js_sys::{Function, Object, Promise, Reflect};
 use sidetone_sip::TokenSource;
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
+use super::early;
 use crate::phone::entropy::Entropy;
 
 const KEY: &str = "instance";
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = ["navigator", "locks"], js_name = request, catch)]
-    fn request_lock(name: &str, options: &JsValue, callback: &Function)
-    -> Result<Promise, JsValue>;
-}
 
 /// The `urn:uuid:…` of this tab.
 pub async fn instance() -> String {
@@ -28,43 +17,20 @@ pub async fn instance() -> String {
     let kept = session
         .as_ref()
         .and_then(|storage| storage.get_item(KEY).ok().flatten());
-    if let Some(kept) = kept.filter(|kept| kept.starts_with("urn:uuid:"))
-        && hold(&kept).await
+    let ours = early::outcome("tab").await;
+    if let (Some(kept), Some(ours)) = (kept, ours)
+        && kept.starts_with("urn:uuid:")
+        && ours.is_truthy()
     {
         return kept;
     }
     let fresh = random_urn();
-    hold(&fresh).await;
+    // Nobody else has made the same.
+    let _ = early::call("hold", &fresh.as_str().into()).await;
     if let Some(storage) = session {
         let _ = storage.set_item(KEY, &fresh);
     }
     fresh
-}
-
-/// Holds the lock `name` until the page is left; false if another tab has it. Where there are no
-/// locks (a page over plain HTTP) every tab believes it is alone.
-async fn hold(name: &str) -> bool {
-    let outcome = Promise::new(&mut |resolve, _| {
-        let told = resolve.clone();
-        let granted = Closure::once_into_js(move |lock: JsValue| -> JsValue {
-            let ours = !lock.is_null();
-            let _ = told.call1(&JsValue::NULL, &ours.into());
-            // The lock is held until this promise is settled: never.
-            if ours {
-                Promise::new(&mut |_, _| {}).into()
-            } else {
-                JsValue::UNDEFINED
-            }
-        });
-        let options = Object::new();
-        let _ = Reflect::set(&options, &"ifAvailable".into(), &true.into());
-        if request_lock(name, &options, granted.unchecked_ref()).is_err() {
-            let _ = resolve.call1(&JsValue::NULL, &true.into());
-        }
-    });
-    JsFuture::from(outcome)
-        .await
-        .is_ok_and(|ours| ours.is_truthy())
 }
 
 /// A random (version 4) UUID as RFC 5626 §4.1 wants it.

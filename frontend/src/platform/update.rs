@@ -6,14 +6,19 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::Reflect;
+use leptos::prelude::set_timeout;
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestCache, RequestInit, Response, ServiceWorkerRegistration, Window};
 
 use super::listener::Listener;
+
+/// When the page has settled: the worker loads all files again, and the phone registers first.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Watches for newer versions.
 #[derive(Clone)]
@@ -34,8 +39,11 @@ impl Updates {
         };
         if has_service_worker(&updates.window) {
             let this = updates.clone();
-            // Without it the app works, but neither offline nor installed.
-            spawn_local(async move { this.register().await.unwrap_or_default() });
+            let register = move || {
+                // Without it the app works, but neither offline nor installed.
+                spawn_local(async move { this.register().await.unwrap_or_default() });
+            };
+            set_timeout(register, SETTLED);
         }
         Some(updates)
     }
@@ -131,7 +139,7 @@ impl Updates {
         }
         let text = JsFuture::from(page.text().ok()?).await.ok()?.as_string()?;
         // A page without any script of ours is not ours: a proxy's error, a captive portal.
-        Some(text.contains("rel=\"modulepreload\"") && !text.contains(&running))
+        Some(text.contains("modulepreload") && !text.contains(&running))
     }
 
     /// The hashed path of the script this page runs.

@@ -5,13 +5,13 @@
 //! who copies the database's files without the browser's key store gets nothing readable.
 
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
-use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Crypto, CryptoKey, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode, SubtleCrypto,
 };
 
+use super::early;
 use crate::state::SignIn;
 
 const STORE: &str = "vault";
@@ -24,9 +24,19 @@ pub async fn keep(sign_in: &SignIn) {
     let _ = store(sign_in).await;
 }
 
-/// The sign-in that was kept.
+/// The sign-in that was kept when this page was loaded; `early.js` has read it meanwhile.
 pub async fn load() -> Option<SignIn> {
-    fetch().await.ok().flatten()
+    let plain = Uint8Array::new(&early::outcome("signIn").await?).to_vec();
+    let plain = String::from_utf8(plain).ok()?;
+    let mut parts = plain.splitn(3, '\0').map(str::to_owned);
+    let (extension, password) = (parts.next()?, parts.next()?);
+    let server = parts.next().filter(|server| !server.is_empty());
+    Some(SignIn {
+        extension,
+        password,
+        server,
+        remember: true,
+    })
 }
 
 /// Forgets it.
@@ -58,43 +68,11 @@ async fn store(sign_in: &SignIn) -> Outcome<()> {
     Ok(())
 }
 
-async fn fetch() -> Outcome<Option<SignIn>> {
-    let store = object_store(&open().await?, IdbTransactionMode::Readonly)?;
-    let record = done(&store.get(&RECORD.into())?).await?;
-    if !record.is_object() {
-        return Ok(None);
-    }
-    let field = |name: &str| Reflect::get(&record, &name.into());
-    let key: CryptoKey = field("key")?.dyn_into()?;
-    let iv: Uint8Array = field("iv")?.dyn_into()?;
-    let cipher = Object::from(field("cipher")?);
-    let plain = subtle()?.decrypt_with_object_and_buffer_source(&gcm(&iv), &key, &cipher)?;
-    let plain = Uint8Array::new(&JsFuture::from(plain).await?).to_vec();
-    let plain = String::from_utf8(plain).unwrap_or_default();
-    let mut parts = plain.splitn(3, '\0').map(str::to_owned);
-    let (Some(extension), Some(password)) = (parts.next(), parts.next()) else {
-        return Ok(None);
-    };
-    let server = parts.next().filter(|server| !server.is_empty());
-    Ok(Some(SignIn {
-        extension,
-        password,
-        server,
-        remember: true,
-    }))
-}
-
+/// `early.js` opens the database, so that it can do so before the app has loaded.
 async fn open() -> Outcome<IdbDatabase> {
-    let window = web_sys::window().ok_or(JsValue::UNDEFINED)?;
-    let factory = window.indexed_db()?.ok_or(JsValue::UNDEFINED)?;
-    let request = factory.open_with_u32("sidetone", 1)?;
-    let opening = request.clone();
-    let upgrade = Closure::once_into_js(move || {
-        let database: Outcome<IdbDatabase> = opening.result().map(JsCast::unchecked_into);
-        let _ = database.and_then(|database| database.create_object_store(STORE));
-    });
-    request.set_onupgradeneeded(Some(upgrade.unchecked_ref()));
-    Ok(done(&request).await?.unchecked_into())
+    Ok(early::call("vault", &JsValue::UNDEFINED)
+        .await?
+        .unchecked_into())
 }
 
 fn object_store(database: &IdbDatabase, mode: IdbTransactionMode) -> Outcome<IdbObjectStore> {

@@ -16,6 +16,7 @@ pub(crate) struct Confinement(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     scripts: String,
+    styles: String,
     connect: String,
     strict_transport: bool,
 }
@@ -39,14 +40,16 @@ const FIXED: [(HeaderName, &str); 5] = [
 ];
 
 impl Confinement {
-    /// `scripts` are the sources of inline scripts, `connect` the other gateways that a page may
+    /// `scripts` and `styles` are the sources of what stands in a page, `connect` the other gateways that a page may
     /// talk to. `strict_transport` promises HTTPS for half a year.
     pub(crate) fn new<'a>(
         scripts: impl Iterator<Item = &'a str>,
+        styles: impl Iterator<Item = &'a str>,
         connect: &[Origin],
         strict_transport: bool,
     ) -> Self {
         let scripts = scripts.fold(String::new(), |all, script| all + " " + script);
+        let styles = styles.fold(String::new(), |all, style| all + " " + style);
         let mut sources = String::new();
         for origin in connect {
             let web = origin.to_string();
@@ -55,6 +58,7 @@ impl Confinement {
         }
         Self(Arc::new(Inner {
             scripts,
+            styles,
             connect: sources,
             strict_transport,
         }))
@@ -62,7 +66,10 @@ impl Confinement {
 
     fn policy(&self, request: &HeaderMap) -> String {
         let Inner {
-            scripts, connect, ..
+            scripts,
+            styles,
+            connect,
+            ..
         } = &*self.0;
         // Some browsers do not take 'self' for the WebSockets of the same host.
         let own = match host(request) {
@@ -71,7 +78,7 @@ impl Confinement {
         };
         format!(
             "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{scripts}; \
-             style-src 'self'; connect-src 'self'{own}{connect}; img-src 'self' data:; \
+             style-src 'self'{styles}; connect-src 'self'{own}{connect}; img-src 'self' data:; \
              media-src 'self' blob: mediastream:; worker-src 'self'; manifest-src 'self'; \
              object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
@@ -120,10 +127,16 @@ mod tests {
     #[test]
     fn the_policy_names_scripts_hosts_and_gateways() {
         let connect = ["https://other.example:8443".parse().unwrap()];
-        let confinement = Confinement::new(["'sha256-a='"].into_iter(), &connect, false);
+        let confinement = Confinement::new(
+            ["'sha256-a='"].into_iter(),
+            ["'sha256-b='"].into_iter(),
+            &connect,
+            false,
+        );
         let policy = policy(&confinement, b"phone.example:8080");
         for part in [
             "script-src 'self' 'wasm-unsafe-eval' 'sha256-a=';",
+            "style-src 'self' 'sha256-b=';",
             "connect-src 'self' ws://phone.example:8080 wss://phone.example:8080 \
              https://other.example:8443 wss://other.example:8443;",
             "frame-ancestors 'none'",
@@ -135,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_host_cannot_write_policy() {
-        let confinement = Confinement::new([].into_iter(), &[], false);
+        let confinement = Confinement::new([].into_iter(), [].into_iter(), &[], false);
         for host in [
             &b"x; script-src *"[..],
             b"a b",

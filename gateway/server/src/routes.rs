@@ -31,7 +31,12 @@ pub(crate) fn router(
     let assets = Assets::embedded();
     // A promise of HTTPS would lock people out whose browser doesn't know our own certificate.
     let strict_transport = matches!(config.tls, Tls::Files { .. });
-    let confinement = Confinement::new(assets.scripts(), &config.connect, strict_transport);
+    let confinement = Confinement::new(
+        assets.scripts(),
+        assets.styles(),
+        &config.connect,
+        strict_transport,
+    );
     let about = about(config);
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))

@@ -27,6 +27,8 @@ pub(crate) struct Asset {
     gzip: Option<&'static [u8]>,
     /// What `script-src` needs for the inline scripts of a page.
     scripts: &'static [&'static str],
+    /// What `style-src` needs for its styles.
+    styles: &'static [&'static str],
 }
 
 /// Files, sorted by path.
@@ -42,6 +44,11 @@ impl Assets {
     /// The `script-src` entries that the inline scripts of all pages need.
     pub(crate) fn scripts(self) -> impl Iterator<Item = &'static str> {
         self.0.iter().flat_map(|asset| asset.scripts).copied()
+    }
+
+    /// The `style-src` entries that the styles of all pages need.
+    pub(crate) fn styles(self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().flat_map(|asset| asset.styles).copied()
     }
 
     /// Answers a request for `path`.

@@ -24,40 +24,41 @@ pub(crate) fn media_type(path: &str) -> &'static str {
 }
 
 /// Whether the name holds a hash of the contents, as trunk makes them: `app-0123456789abcdef.js`,
-/// `app-0123456789abcdef_bg.wasm`.
+/// `app-0123456789abcdef_bg.wasm`, without the zeros in front.
 pub(crate) fn is_hashed(path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
     let stem = stem.strip_suffix("_bg").unwrap_or(stem);
     stem.rsplit_once('-').is_some_and(|(_, hash)| {
         let is_hex = |b| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        hash.len() >= 15 && hash.bytes().all(is_hex)
+        hash.len() >= 8 && hash.bytes().all(is_hex)
     })
 }
 
-/// The texts of a page's inline scripts, as a browser hashes them.
-pub(crate) fn inline_scripts(html: &str) -> impl Iterator<Item = String> {
+/// The texts of a page's own scripts or styles (`element`), as a browser hashes them.
+pub(crate) fn inline(html: &str, element: &str) -> impl Iterator<Item = String> {
+    let (opening, closing) = (format!("<{element}"), format!("</{element}"));
     // A browser sees LF wherever the file has CR or CRLF.
     let html = html.replace("\r\n", "\n").replace('\r', "\n");
     let lower = html.to_ascii_lowercase();
-    let mut scripts = Vec::new();
+    let mut texts = Vec::new();
     let mut at = 0;
-    while let Some(start) = lower[at..].find("<script").map(|i| at + i) {
+    while let Some(start) = lower[at..].find(&opening).map(|i| at + i) {
         let Some(open_end) = lower[start..].find('>').map(|i| start + i) else {
             break;
         };
-        let Some(end) = lower[open_end..].find("</script").map(|i| open_end + i) else {
+        let Some(end) = lower[open_end..].find(&closing).map(|i| open_end + i) else {
             break;
         };
         let has_source = lower[start..open_end]
             .split(|c: char| c.is_ascii_whitespace() || c == '/')
             .any(|attribute| attribute == "src" || attribute.starts_with("src="));
         if !has_source {
-            scripts.push(html[open_end + 1..end].to_owned());
+            texts.push(html[open_end + 1..end].to_owned());
         }
         at = end;
     }
-    scripts.into_iter()
+    texts.into_iter()
 }
 
 #[cfg(test)]
@@ -70,7 +71,7 @@ mod tests {
             "/sidetone-0123456789abcdef.js",
             "/sidetone-0123456789abcdef_bg.wasm",
             "/css/style-fedcba9876543210.css",
-            "/snippets/x-1234567890abcde.js",
+            "/snippets/x-1234567890abcd.js",
         ] {
             assert!(is_hashed(path), "{path}");
         }
@@ -88,12 +89,16 @@ mod tests {
     }
 
     #[test]
-    fn inline_scripts_are_found_as_a_browser_hashes_them() {
+    fn inline_texts_are_found_as_a_browser_hashes_them() {
         let html = "<!doctype html><SCRIPT type=\"module\">\r\nimport './a.js';\r\n</SCRIPT>\
                     <script src='b.js'></script><script\nsrc=c.js ></script>\
                     <script data-src=\"x\">two()</script><script>unfinished";
-        let scripts: Vec<_> = inline_scripts(html).collect();
+        let scripts: Vec<_> = inline(html, "script").collect();
         assert_eq!(scripts, ["\nimport './a.js';\n", "two()"]);
+        let html =
+            "<style>a{}</style><link rel=stylesheet href=x.css><style media=print>b{}</style>";
+        let styles: Vec<_> = inline(html, "style").collect();
+        assert_eq!(styles, ["a{}", "b{}"]);
     }
 
     #[test]

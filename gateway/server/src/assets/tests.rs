@@ -10,6 +10,7 @@ static FILES: &[Asset] = &[
         brotli: Some(b"br"),
         gzip: Some(b"gz"),
         scripts: &[],
+        styles: &[],
     },
     Asset {
         path: "/icon.png",
@@ -20,6 +21,7 @@ static FILES: &[Asset] = &[
         brotli: None,
         gzip: None,
         scripts: &[],
+        styles: &[],
     },
     Asset {
         path: "/index.html",
@@ -30,6 +32,7 @@ static FILES: &[Asset] = &[
         brotli: None,
         gzip: None,
         scripts: &["'sha256-x'"],
+        styles: &["'sha256-y'"],
     },
 ];
 
@@ -128,4 +131,5 @@ fn the_embedded_files_are_sorted_and_have_a_page() {
     assert!(EMBEDDED.is_sorted_by(|a, b| a.path < b.path));
     assert!(Assets::embedded().find("/").is_some());
     assert_eq!(Assets(FILES).scripts().collect::<Vec<_>>(), ["'sha256-x'"]);
+    assert_eq!(Assets(FILES).styles().collect::<Vec<_>>(), ["'sha256-y'"]);
 }

@@ -27,7 +27,7 @@ test('a page that is not secure is named, with what to do', async ({ gateway, tr
   const args = [...flags, '--host-resolver-rules=MAP phone.example 127.0.0.1'];
   await withFlags(args, async (context) => {
     troubles.watch(context);
-    const phone = await signedIn(context, gateway.url.replace('127.0.0.1', 'phone.example'));
+    const phone = await signedIn(context, gateway.url.replace('localhost', 'phone.example'));
     await expect(phone.page.getByText("This page isn't secure")).toBeVisible();
     const card = await phone.call(echo);
     await card.expectEnd('Browsers allow the microphone on secure pages only.');

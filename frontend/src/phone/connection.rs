@@ -32,6 +32,8 @@ use crate::state::SignIn;
 const WAKE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a connection may take to open.
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);
+/// Up to this age a connection that opens is not given up for another one.
+const FRESH: Duration = Duration::from_secs(1);
 /// The lifetime asked of the registrar, in seconds.
 const EXPIRES: u32 = 600;
 
@@ -79,8 +81,17 @@ impl Core {
         match self.light.connection {
             Connection::Waiting { .. } => self.connect(now),
             Connection::Open => self.probe(now),
+            // A connection begun without a network may hang although there is one now.
+            Connection::Opening if self.opens_since(now) >= FRESH => self.connect(now),
             Connection::Closed | Connection::Opening => {}
         }
+    }
+
+    fn opens_since(&self, now: Moment) -> Duration {
+        let left = self
+            .probe_until
+            .map_or(OPEN_PATIENCE, |until| until.since(now));
+        OPEN_PATIENCE.saturating_sub(left)
     }
 
     fn probe(&mut self, now: Moment) {

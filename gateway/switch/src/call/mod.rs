@@ -145,7 +145,12 @@ impl Call {
         if self.state != State::Ringing {
             return Vec::new();
         }
-        let no_answer = reason(480, "No answer");
+        // A cause of Q.850: 480 alone says just as well that no phone is there.
+        let no_answer = Reason {
+            protocol: "Q.850".into(),
+            cause: Some(19),
+            text: Some("No answer".into()),
+        };
         let mut refusal = Refusal::new(Status::TEMPORARILY_UNAVAILABLE);
         refusal.reasons.push(no_answer.clone());
         self.fail(refusal, Some(no_answer))

@@ -199,10 +199,14 @@ fn a_cancel_reaches_every_phone_with_its_reason() {
 #[test]
 fn nobody_answers_in_time() {
     let mut call = Call::new(1);
-    let why = reason(480, "No answer");
+    let why = Reason {
+        protocol: "Q.850".into(),
+        cause: Some(19),
+        text: Some("No answer".into()),
+    };
     let headers = vec![RawHeader {
         name: sidetone_sip::message::HeaderName::Reason,
-        value: "SIP;cause=480;text=\"No answer\"".into(),
+        value: "Q.850;cause=19;text=\"No answer\"".into(),
     }];
     let told = Action::Reject {
         status: Status::TEMPORARILY_UNAVAILABLE,

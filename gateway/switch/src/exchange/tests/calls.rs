@@ -235,7 +235,7 @@ fn nobody_answers_in_time() {
     bench.advance(Duration::from_millis(29_999));
     assert_eq!(bench.heard(alice), ["180"]);
     bench.advance(Duration::from_millis(1));
-    let no_answer = "SIP;cause=480;text=\"No answer\"";
+    let no_answer = "Q.850;cause=19;text=\"No answer\"";
     assert_eq!(
         bench.heard(alice),
         [format!("ended Refused 480 {no_answer}")]

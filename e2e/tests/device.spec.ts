@@ -27,10 +27,14 @@ test('a page that is not secure is named, with what to do', async ({ gateway, tr
   const args = [...flags, '--host-resolver-rules=MAP phone.example 127.0.0.1'];
   await withFlags(args, async (context) => {
     troubles.watch(context);
+    troubles.allow(/Cross-Origin-Opener-Policy header has been ignored/);
     const phone = await signedIn(context, gateway.url.replace('localhost', 'phone.example'));
-    await expect(phone.page.getByText("This page isn't secure")).toBeVisible();
-    const card = await phone.call(echo);
-    await card.expectEnd('Browsers allow the microphone on secure pages only.');
+    const { page } = phone;
+    await expect(page.getByText("This page isn't secure")).toBeVisible();
+    await phone.call(echo);
+    await expect(page.getByText('Browsers allow the microphone on secure pages only.')).toBeVisible();
+    await expect(phone.cards).toHaveCount(0);
+    await expect(page.getByRole('region', { name: 'Notices' }).getByRole('alert')).toHaveCount(1);
   });
 });
 

@@ -7,7 +7,7 @@ use sidetone_sip::{Body, Moment, SessionId, Status};
 use web_sys::PermissionState;
 
 use super::engine::Core;
-use super::microphone::{self, Opening};
+use super::microphone::{self, Opening, obstacle};
 use super::peer::{NoSound, Peer, PeerEvent};
 use crate::model::{Call, CallKey, EndReason, Phase, Problem};
 
@@ -308,7 +308,8 @@ impl Core {
             let mute = microphone::lacks_speaker().await;
             engine.run(|core, _| {
                 core.granted = permission == Some(PermissionState::Granted);
-                let denied = permission == Some(PermissionState::Denied);
+                // A page that may not ask at all has been told so.
+                let denied = permission == Some(PermissionState::Denied) && obstacle().is_none();
                 core.set_problem(Problem::MicrophoneDenied, denied);
                 core.set_problem(Problem::NoSpeaker, mute);
             });

@@ -77,3 +77,21 @@ test('offers a newer version, and takes it when told', async ({ phones, front })
   await phone.expectLine('ready');
   await expect(toast).toHaveCount(0);
 });
+
+test('finds a newer version when the gateway comes back', async ({ phones, front, troubles }) => {
+  troubles.allow(/WebSocket connection to|Failed to load resource|ERR_|Failed to fetch|fetching the script/);
+  const phone = await phones.of(alice, { url: front.url });
+  const toast = phone.button('Reload now');
+  await front.cut();
+  await phone.expectLine('down');
+  await front.restore();
+  await phone.expectLine('ready');
+  await expect(toast).toHaveCount(0);
+
+  await front.cut();
+  await phone.expectLine('down');
+  front.edit('/', (body) => body.replaceAll(/sidetone-app-[0-9a-f]+/g, 'sidetone-app-0123456789abcdef'));
+  await front.restore();
+  await phone.expectLine('ready');
+  await expect(toast).toBeVisible();
+});

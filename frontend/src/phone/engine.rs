@@ -104,7 +104,7 @@ impl Engine {
         // It lives as long as the page, so nothing has to count or to free it.
         let core: &'static RefCell<Core> = Box::leak(Box::new(RefCell::new(Core {
             engine: None,
-            agent: UserAgent::new(config, Box::new(Entropy)),
+            agent: UserAgent::for_calls(config, Box::new(Entropy)),
             events: VecDeque::new(),
             agent_due: None,
             clock: Clock::start(),

@@ -6,7 +6,7 @@ use super::offers::Offers;
 use super::redirects::Redirects;
 use super::reliable::Reliable;
 use super::timer::SessionTimer;
-use super::{Over, Phase, Session};
+use super::{Over, Phase, Session, Transfers};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Invite;
 use crate::endpoint::event::{Ended, EndedBy, SessionEvent, SessionId};
@@ -105,6 +105,7 @@ impl Session {
             predecessor: None,
             referral: None,
             referee: None,
+            transfers: Transfers::default(),
             timer: SessionTimer::default(),
             description,
         }

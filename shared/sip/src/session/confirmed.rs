@@ -1,6 +1,8 @@
 //! What happens within a session that is set up: INFO, signs of life, the end
 //! (RFC 3261 §12.2, §15, RFC 6086).
 
+use super::referee::RefereeInput;
+use super::referral::ReferralInput;
 use super::{Command, Over, Phase, Session};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
@@ -129,8 +131,12 @@ impl Session {
             Method::Invite => self.on_reinvite(endpoint, server, request),
             Method::Prack => self.on_prack(endpoint, server, request),
             Method::Update => self.on_update(endpoint, server, request),
-            Method::Refer => self.on_refer(endpoint, server, request),
-            Method::Notify => self.on_report(endpoint, server, &request),
+            Method::Refer => {
+                self.handle_referee(endpoint, RefereeInput::Refer(server, request));
+            }
+            Method::Notify => {
+                self.handle_referral(endpoint, ReferralInput::Report(server, &request));
+            }
             Method::Options => endpoint.respond_options(server, &request),
             Method::Info => {
                 endpoint.respond_status(server, &request, Status::OK);

@@ -4,7 +4,7 @@ use super::confirmed::Confirmed;
 use super::offers::Offers;
 use super::reliable::Reliable;
 use super::timer::SessionTimer;
-use super::{Phase, Session};
+use super::{Phase, Session, Transfers};
 use crate::CommandError;
 use crate::dialog::{Dialog, KeptDialog};
 use crate::endpoint::event::SessionId;
@@ -93,6 +93,7 @@ impl Session {
             predecessor: Some(dialog.last_number()),
             referral: None,
             referee: None,
+            transfers: Transfers::default(),
             timer: SessionTimer::restore(state.timer),
             description: None,
         };

@@ -13,6 +13,7 @@ mod reliable;
 mod replacing;
 mod ringing;
 mod timer;
+mod transfers;
 
 use std::time::Duration;
 
@@ -21,12 +22,13 @@ use calling::Calling;
 use confirmed::Confirmed;
 pub use kept::{CallState, RestoreError};
 use offers::Offers;
-use referee::Referee;
-use referral::Referral;
+use referee::{Referee, RefereeInput};
+use referral::{Referral, ReferralInput};
 use reliable::Reliable;
 pub(crate) use replacing::Replacing;
 use ringing::Ringing;
 use timer::SessionTimer;
+pub(crate) use transfers::Transfers;
 
 use crate::dialog::{Dialog, DialogId};
 use crate::endpoint::config::Body;
@@ -87,6 +89,7 @@ pub(crate) struct Session {
     referral: Option<Referral>,
     /// The peer's REFER.
     referee: Option<Referee>,
+    transfers: Transfers,
     timer: SessionTimer,
     /// What we last said of the session, to be offered again.
     description: Option<Body>,
@@ -221,8 +224,10 @@ impl Session {
                 self.is_probing = response.status.is_provisional();
                 self.on_request_response(endpoint, response);
             }
-            Purpose::Refer => self.on_refer_response(endpoint, response),
-            Purpose::Report => self.on_report_response(endpoint, &response),
+            Purpose::Refer => self.handle_referral(endpoint, ReferralInput::Response(response)),
+            Purpose::Report => {
+                self.handle_referee(endpoint, RefereeInput::ReportAnswered(&response));
+            }
             Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
         }
     }
@@ -261,7 +266,7 @@ impl Session {
         let number = request.headers.cseq.number;
         let client = self.send(endpoint, request, purpose, answered);
         match purpose {
-            Purpose::Refer => self.on_refer_resent(number),
+            Purpose::Refer => self.handle_referral(endpoint, ReferralInput::Resent(number)),
             Purpose::Invite => {
                 if let Phase::Calling(calling) = &mut self.phase {
                     calling.client = client;
@@ -288,8 +293,8 @@ impl Session {
                 self.is_probing = false;
                 self.on_request_unanswered(endpoint);
             }
-            Purpose::Refer => self.on_refer_unanswered(endpoint),
-            Purpose::Report => self.on_report_lost(endpoint),
+            Purpose::Refer => self.handle_referral(endpoint, ReferralInput::Unanswered),
+            Purpose::Report => self.handle_referee(endpoint, RefereeInput::ReportLost),
             Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
         }
     }
@@ -350,8 +355,10 @@ impl Session {
             SessionAlarm::CancelDeadline => self.on_cancel_deadline(endpoint),
             SessionAlarm::OfferRetry => self.retry_offer(endpoint),
             SessionAlarm::OfferExpiry => self.on_offer_expired(endpoint),
-            SessionAlarm::Referral => self.end_referral(endpoint, TransferOutcome::Unreported),
-            SessionAlarm::Referee => self.on_referee_alarm(endpoint),
+            SessionAlarm::Referral => {
+                self.handle_referral(endpoint, ReferralInput::End(TransferOutcome::Unreported));
+            }
+            SessionAlarm::Referee => self.handle_referee(endpoint, RefereeInput::Alarm),
         }
     }
 

@@ -91,8 +91,30 @@ impl Wanted {
     }
 }
 
+/// What happens to the peer's REFER.
+pub(super) enum RefereeInput<'a> {
+    Refer(ServerId, Request),
+    /// The answer to a report.
+    ReportAnswered(&'a Response),
+    /// Nobody answers a report.
+    ReportLost,
+    Alarm,
+    /// The session is over.
+    End,
+}
+
 impl Session {
-    pub(super) fn on_refer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
+    pub(super) fn on_referee_input(&mut self, endpoint: &mut Endpoint, input: RefereeInput<'_>) {
+        match input {
+            RefereeInput::Refer(server, request) => self.on_refer(endpoint, server, request),
+            RefereeInput::ReportAnswered(response) => self.on_report_response(endpoint, response),
+            RefereeInput::ReportLost => self.on_report_lost(endpoint),
+            RefereeInput::Alarm => self.on_referee_alarm(endpoint),
+            RefereeInput::End => self.end_referee(endpoint),
+        }
+    }
+
+    fn on_refer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
         if !endpoint.config.takes_transfers {
             endpoint.respond_not_allowed(server, &request);
             return;
@@ -229,7 +251,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_report_response(&mut self, endpoint: &mut Endpoint, response: &Response) {
+    fn on_report_response(&mut self, endpoint: &mut Endpoint, response: &Response) {
         if response.status.is_provisional() {
             return;
         }
@@ -242,13 +264,13 @@ impl Session {
     }
 
     /// Nobody listens to reports; the call that was asked for goes on.
-    pub(super) fn on_report_lost(&mut self, endpoint: &mut Endpoint) {
+    fn on_report_lost(&mut self, endpoint: &mut Endpoint) {
         if let Some(Referee::Reporting { .. }) = self.referee {
             self.forget_referee(endpoint);
         }
     }
 
-    pub(super) fn on_referee_alarm(&mut self, endpoint: &mut Endpoint) {
+    fn on_referee_alarm(&mut self, endpoint: &mut Endpoint) {
         match &mut self.referee {
             Some(Referee::Reporting { next, .. }) => {
                 *next = Some(Status::REQUEST_TIMEOUT);
@@ -256,6 +278,16 @@ impl Session {
             }
             _ => self.referee = None,
         }
+    }
+
+    fn end_referee(&mut self, endpoint: &mut Endpoint) {
+        if let Some(Referee::Asked {
+            server, request, ..
+        }) = &self.referee
+        {
+            endpoint.respond_status(*server, request, Status::REQUEST_TERMINATED);
+        }
+        self.forget_referee(endpoint);
     }
 
     fn forget_referee(&mut self, endpoint: &mut Endpoint) {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::referee::Referee;
 use super::{Command, Phase, Session};
 use crate::endpoint::config::Refer;
-use crate::endpoint::event::{SessionEvent, SessionId, TransferEvent, TransferOutcome};
+use crate::endpoint::event::{SessionId, TransferEvent, TransferOutcome};
 use crate::endpoint::{Endpoint, Purpose, SessionAlarm, contact};
 use crate::message::{
     EventType, HeaderName, ReferSub, ReferTo, ReferredBy, SubscriptionState, Substate,
@@ -45,7 +44,35 @@ pub(super) enum Referral {
     Followed(u32),
 }
 
+/// What happens to our REFER.
+pub(super) enum ReferralInput<'a> {
+    Response(Response),
+    /// It was sent again, with credentials, under this number.
+    Resent(u32),
+    Unanswered,
+    /// A NOTIFY within the session.
+    Report(ServerId, &'a Request),
+    /// Nothing more is waited for.
+    End(TransferOutcome),
+}
+
 impl Session {
+    pub(super) fn on_referral_input(&mut self, endpoint: &mut Endpoint, input: ReferralInput<'_>) {
+        match input {
+            ReferralInput::Response(response) => self.on_refer_response(endpoint, response),
+            ReferralInput::Resent(number) => self.on_refer_resent(number),
+            ReferralInput::Unanswered => self.on_refer_unanswered(endpoint),
+            ReferralInput::Report(server, request) => self.on_report(endpoint, server, request),
+            ReferralInput::End(outcome) => self.end_referral(endpoint, outcome),
+        }
+    }
+
+    /// Sets our REFER going.
+    fn begin_referral(&mut self, referral: Referral) {
+        self.transfers.referral = Some(Self::on_referral_input);
+        self.referral = Some(referral);
+    }
+
     /// The Refer-To by which somebody else takes our place in this session; `None` as long as it
     /// rings at the peer.
     pub(crate) fn replacement(&self) -> Result<Option<Address>, CommandError> {
@@ -71,7 +98,7 @@ impl Session {
         if self.referral.is_some() || endpoint.is_awaited(consultation) {
             return Err(CommandError::WrongState);
         }
-        self.referral = Some(Referral::Waiting {
+        self.begin_referral(Referral::Waiting {
             consultation,
             referred_by: referred_by.map(Box::new),
         });
@@ -126,12 +153,12 @@ impl Session {
             headers.push(&ReferSub(false));
             headers.push_raw(HeaderName::Supported, "norefersub");
         }
-        self.referral = Some(Referral::Asked(request.headers.cseq.number));
+        self.begin_referral(Referral::Asked(request.headers.cseq.number));
         self.send(endpoint, request, Purpose::Refer, 0);
         Ok(())
     }
 
-    pub(super) fn on_refer_response(&mut self, endpoint: &mut Endpoint, response: Response) {
+    fn on_refer_response(&mut self, endpoint: &mut Endpoint, response: Response) {
         if response.status.is_provisional() {
             return;
         }
@@ -154,26 +181,20 @@ impl Session {
         }
     }
 
-    /// The REFER was sent again, with credentials.
-    pub(super) fn on_refer_resent(&mut self, number: u32) {
+    fn on_refer_resent(&mut self, number: u32) {
         if let Some(Referral::Asked(asked)) = &mut self.referral {
             *asked = number;
         }
     }
 
-    pub(super) fn on_refer_unanswered(&mut self, endpoint: &mut Endpoint) {
+    fn on_refer_unanswered(&mut self, endpoint: &mut Endpoint) {
         let failed = TransferOutcome::Failed(Status::REQUEST_TIMEOUT);
         self.end_referral(endpoint, failed);
         self.on_request_unanswered(endpoint);
     }
 
     /// A report on our REFER (RFC 3515 §2.4.5). It may overtake the 202.
-    pub(super) fn on_report(
-        &mut self,
-        endpoint: &mut Endpoint,
-        server: ServerId,
-        request: &Request,
-    ) {
+    fn on_report(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request) {
         let headers = &request.headers;
         let (event, told) = (headers.typed::<EventType>(), headers.typed());
         let (Ok(Some(event)), Ok(Some(told))) = (event, told) else {
@@ -216,7 +237,7 @@ impl Session {
     }
 
     /// Tells how our REFER ended, if that was not told before.
-    pub(super) fn end_referral(&mut self, endpoint: &mut Endpoint, outcome: TransferOutcome) {
+    fn end_referral(&mut self, endpoint: &mut Endpoint, outcome: TransferOutcome) {
         if let Some(referral) = self.referral.take() {
             if let Referral::Waiting { consultation, .. } = referral {
                 endpoint.forget_consultation(consultation);
@@ -224,21 +245,5 @@ impl Session {
             self.stop_alarm(endpoint, SessionAlarm::Referral);
             self.tell_transfer(endpoint, TransferEvent::Done(outcome));
         }
-    }
-
-    /// The session is over, and transfers with it.
-    pub(super) fn end_transfers(&mut self, endpoint: &mut Endpoint) {
-        self.end_referral(endpoint, TransferOutcome::Unreported);
-        if let Some(Referee::Asked {
-            server, request, ..
-        }) = self.referee.take()
-        {
-            endpoint.respond_status(server, &request, Status::REQUEST_TERMINATED);
-        }
-        self.stop_alarm(endpoint, SessionAlarm::Referee);
-    }
-
-    pub(super) fn tell_transfer(&self, endpoint: &mut Endpoint, event: TransferEvent) {
-        self.tell(endpoint, SessionEvent::Transfer(event));
     }
 }

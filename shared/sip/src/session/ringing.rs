@@ -6,7 +6,7 @@ use super::confirmed::Confirmed;
 use super::offers::Offers;
 use super::reliable::{Exchange, Reliable};
 use super::timer::SessionTimer;
-use super::{Command, Over, Phase, Replacing, Session};
+use super::{Command, Over, Phase, Replacing, Session, Transfers};
 use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
 use crate::endpoint::errand::Errand;
@@ -83,6 +83,7 @@ impl Session {
             predecessor: None,
             referral: None,
             referee: None,
+            transfers: Transfers::default(),
             timer: SessionTimer::default(),
             description: None,
         };

@@ -3,8 +3,8 @@
 mod notifier;
 mod subscriber;
 
-pub(crate) use notifier::Notifier;
-pub(crate) use subscriber::Subscriber;
+pub(crate) use notifier::{Notifier, Notifying};
+pub(crate) use subscriber::{Subscriber, Subscribing};
 
 use std::time::Duration;
 

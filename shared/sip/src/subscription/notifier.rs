@@ -18,6 +18,31 @@ const MOST_WAITING: usize = 64;
 
 type Command = Result<(), CommandError>;
 
+/// A notifier as the agent sees it. The agent knows no other name for one, so that an app to which
+/// nobody can subscribe doesn't carry the code for that.
+pub(crate) trait Notifying {
+    fn flow(&self) -> FlowId;
+    fn account(&self) -> Option<AccountId>;
+    fn awaits(&self, client: ClientId) -> bool;
+    fn is_over(&self) -> bool;
+    fn rebind(&mut self, to: FlowId);
+    fn forget(&self, endpoint: &mut Endpoint);
+    fn accept(
+        &mut self,
+        endpoint: &mut Endpoint,
+        expires: u32,
+        is_pending: bool,
+        body: Option<Body>,
+    ) -> Command;
+    fn reject(&mut self, e: &mut Endpoint, status: Status, headers: Vec<RawHeader>) -> Command;
+    fn notify(&mut self, endpoint: &mut Endpoint, body: Option<Body>) -> Command;
+    fn end(&mut self, e: &mut Endpoint, told: SubscriptionState, body: Option<Body>) -> Command;
+    fn on_subscribe(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request);
+    fn on_expiry(&mut self, endpoint: &mut Endpoint);
+    fn on_response(&mut self, e: &mut Endpoint, client: ClientId, answered: u8, r: &Response);
+    fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse);
+}
+
 /// One subscription to us (RFC 6665 §4.2).
 ///
 /// ```text
@@ -40,7 +65,7 @@ type Command = Result<(), CommandError>;
 pub(crate) struct Notifier {
     id: SubscriptionId,
     flow: FlowId,
-    pub(crate) account: Option<AccountId>,
+    account: Option<AccountId>,
     contact: Address,
     event: EventType,
     name: DialogId,
@@ -111,107 +136,7 @@ impl Notifier {
         }
     }
 
-    pub(crate) const fn flow(&self) -> FlowId {
-        self.flow
-    }
-
-    pub(crate) fn rebind(&mut self, to: FlowId) {
-        self.flow = to;
-    }
-
-    pub(crate) fn awaits(&self, client: ClientId) -> bool {
-        self.client == Some(client)
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        let is_told = self.client.is_none() && self.waiting.is_empty();
-        match self.state {
-            State::Over => true,
-            State::Ended => is_told,
-            State::Asked(..) | State::Lasting => false,
-        }
-    }
-
-    /// Removes what names this subscription elsewhere.
-    pub(crate) fn forget(&self, endpoint: &mut Endpoint) {
-        endpoint.alarms.stop(Alarm::Notifier(self.id));
-        endpoint.notifiers.remove(&self.name);
-    }
-
     // Commands
-
-    /// RFC 6665 §4.2.1: a 2xx, and a NOTIFY at once.
-    pub(crate) fn accept(
-        &mut self,
-        endpoint: &mut Endpoint,
-        expires: u32,
-        is_pending: bool,
-        body: Option<Body>,
-    ) -> Command {
-        let (server, request) = match std::mem::replace(&mut self.state, State::Lasting) {
-            State::Asked(server, request) => (server, request),
-            other => {
-                self.state = other;
-                return Err(self.refusal());
-            }
-        };
-        self.is_pending = is_pending;
-        self.expires = self.expires.min(expires);
-        self.respond_granted(endpoint, server, &request, self.expires);
-        if self.expires == 0 {
-            let told = SubscriptionState::terminated(TerminationReason::Timeout);
-            self.state = State::Ended;
-            endpoint.alarms.stop(Alarm::Notifier(self.id));
-            self.queue(endpoint, told, body);
-            self.tell_ended(endpoint, SubscriptionEnd::Unsubscribed);
-        } else {
-            self.tell_state(endpoint, body);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn reject(
-        &mut self,
-        endpoint: &mut Endpoint,
-        status: Status,
-        headers: Vec<RawHeader>,
-    ) -> Command {
-        let State::Asked(server, request) = &self.state else {
-            return Err(self.refusal());
-        };
-        if status.code() < 300 {
-            return Err(CommandError::WrongState);
-        }
-        let mut response = Response::to(request, status, Some(self.dialog.local_tag()));
-        response.headers.others.extend(headers);
-        endpoint.respond(*server, response);
-        self.state = State::Over;
-        self.tell_ended(endpoint, SubscriptionEnd::Local);
-        Ok(())
-    }
-
-    /// Tells the subscriber; a pending subscription becomes active by it.
-    pub(crate) fn notify(&mut self, endpoint: &mut Endpoint, body: Option<Body>) -> Command {
-        let State::Lasting = self.state else {
-            return Err(self.refusal());
-        };
-        self.is_pending = false;
-        self.tell_state(endpoint, body);
-        Ok(())
-    }
-
-    pub(crate) fn end(
-        &mut self,
-        endpoint: &mut Endpoint,
-        told: SubscriptionState,
-        body: Option<Body>,
-    ) -> Command {
-        let State::Lasting = self.state else {
-            return Err(self.refusal());
-        };
-        self.finish(endpoint, told, body, SubscriptionEnd::Local);
-        Ok(())
-    }
 
     fn refusal(&self) -> CommandError {
         match self.state {
@@ -221,28 +146,6 @@ impl Notifier {
     }
 
     // The subscriber's requests
-
-    pub(crate) fn on_subscribe(
-        &mut self,
-        endpoint: &mut Endpoint,
-        server: ServerId,
-        request: &Request,
-    ) {
-        if self.dialog.take_number(request).is_err() {
-            endpoint.respond_status(server, request, Status::SERVER_INTERNAL_ERROR);
-            return;
-        }
-        let is_same =
-            matches!(request.headers.typed::<EventType>(), Ok(Some(e)) if e == self.event);
-        match self.state {
-            _ if !is_same => endpoint.respond_bad_event(server, request),
-            State::Asked(..) => endpoint.respond_retry_later(server, request),
-            State::Ended | State::Over => {
-                endpoint.respond_status(server, request, Status::CALL_DOES_NOT_EXIST);
-            }
-            State::Lasting => self.on_refresh(endpoint, server, request),
-        }
-    }
 
     fn on_refresh(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request) {
         self.dialog.refresh_target(&request.headers);
@@ -272,20 +175,6 @@ impl Notifier {
         let lasts = Duration::from_secs(expires.into());
         self.until = endpoint.now + lasts;
         endpoint.start_alarm(Alarm::Notifier(self.id), lasts);
-    }
-
-    pub(crate) fn on_expiry(&mut self, endpoint: &mut Endpoint) {
-        match &self.state {
-            State::Lasting => {
-                let told = SubscriptionState::terminated(TerminationReason::Timeout);
-                self.finish(endpoint, told, None, SubscriptionEnd::Expired);
-            }
-            State::Asked(..) => {
-                self.state = State::Over;
-                self.tell_ended(endpoint, SubscriptionEnd::Expired);
-            }
-            State::Ended | State::Over => {}
-        }
     }
 
     // NOTIFY
@@ -340,43 +229,6 @@ impl Notifier {
         self.client = Some(endpoint.send(self.flow, request, Persistence::Waits, task));
     }
 
-    pub(crate) fn on_response(
-        &mut self,
-        endpoint: &mut Endpoint,
-        client: ClientId,
-        answered: u8,
-        response: &Response,
-    ) {
-        if self.client != Some(client) || response.status.is_provisional() {
-            return;
-        }
-        self.client = None;
-        if is_challenge(response.status)
-            && let Verdict::Retry(mut request) =
-                endpoint.answer_challenge(self.account, client, answered, response)
-        {
-            request.headers.cseq.number = self.dialog.next_number();
-            self.transmit(endpoint, *request, answered + 1);
-            return;
-        }
-        // RFC 6665 §4.2.2: a refusal ends the subscription, unless it says when to try again.
-        let waits = matches!(response.headers.typed::<RetryAfter>(), Ok(Some(_)));
-        if response.status.is_success() {
-            self.dialog.refresh_target(&response.headers);
-            self.send_next(endpoint);
-        } else if waits {
-            self.send_next(endpoint);
-        } else {
-            self.give_up(endpoint, SubscriptionEnd::refused(response));
-        }
-    }
-
-    pub(crate) fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
-        if self.client.take().is_some() {
-            self.give_up(endpoint, SubscriptionEnd::NoAnswer(why));
-        }
-    }
-
     // Ends
 
     /// A last NOTIFY.
@@ -410,5 +262,179 @@ impl Notifier {
             subscription: self.id,
             event,
         });
+    }
+}
+
+impl Notifying for Notifier {
+    fn account(&self) -> Option<AccountId> {
+        self.account
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+
+    fn rebind(&mut self, to: FlowId) {
+        self.flow = to;
+    }
+
+    fn awaits(&self, client: ClientId) -> bool {
+        self.client == Some(client)
+    }
+
+    fn is_over(&self) -> bool {
+        let is_told = self.client.is_none() && self.waiting.is_empty();
+        match self.state {
+            State::Over => true,
+            State::Ended => is_told,
+            State::Asked(..) | State::Lasting => false,
+        }
+    }
+
+    /// Removes what names this subscription elsewhere.
+    fn forget(&self, endpoint: &mut Endpoint) {
+        endpoint.alarms.stop(Alarm::Notifier(self.id));
+        endpoint.notifiers.remove(&self.name);
+    }
+
+    /// RFC 6665 §4.2.1: a 2xx, and a NOTIFY at once.
+    fn accept(
+        &mut self,
+        endpoint: &mut Endpoint,
+        expires: u32,
+        is_pending: bool,
+        body: Option<Body>,
+    ) -> Command {
+        let (server, request) = match std::mem::replace(&mut self.state, State::Lasting) {
+            State::Asked(server, request) => (server, request),
+            other => {
+                self.state = other;
+                return Err(self.refusal());
+            }
+        };
+        self.is_pending = is_pending;
+        self.expires = self.expires.min(expires);
+        self.respond_granted(endpoint, server, &request, self.expires);
+        if self.expires == 0 {
+            let told = SubscriptionState::terminated(TerminationReason::Timeout);
+            self.state = State::Ended;
+            endpoint.alarms.stop(Alarm::Notifier(self.id));
+            self.queue(endpoint, told, body);
+            self.tell_ended(endpoint, SubscriptionEnd::Unsubscribed);
+        } else {
+            self.tell_state(endpoint, body);
+        }
+        Ok(())
+    }
+
+    fn reject(
+        &mut self,
+        endpoint: &mut Endpoint,
+        status: Status,
+        headers: Vec<RawHeader>,
+    ) -> Command {
+        let State::Asked(server, request) = &self.state else {
+            return Err(self.refusal());
+        };
+        if status.code() < 300 {
+            return Err(CommandError::WrongState);
+        }
+        let mut response = Response::to(request, status, Some(self.dialog.local_tag()));
+        response.headers.others.extend(headers);
+        endpoint.respond(*server, response);
+        self.state = State::Over;
+        self.tell_ended(endpoint, SubscriptionEnd::Local);
+        Ok(())
+    }
+
+    /// Tells the subscriber; a pending subscription becomes active by it.
+    fn notify(&mut self, endpoint: &mut Endpoint, body: Option<Body>) -> Command {
+        let State::Lasting = self.state else {
+            return Err(self.refusal());
+        };
+        self.is_pending = false;
+        self.tell_state(endpoint, body);
+        Ok(())
+    }
+
+    fn end(
+        &mut self,
+        endpoint: &mut Endpoint,
+        told: SubscriptionState,
+        body: Option<Body>,
+    ) -> Command {
+        let State::Lasting = self.state else {
+            return Err(self.refusal());
+        };
+        self.finish(endpoint, told, body, SubscriptionEnd::Local);
+        Ok(())
+    }
+
+    fn on_subscribe(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request) {
+        if self.dialog.take_number(request).is_err() {
+            endpoint.respond_status(server, request, Status::SERVER_INTERNAL_ERROR);
+            return;
+        }
+        let is_same =
+            matches!(request.headers.typed::<EventType>(), Ok(Some(e)) if e == self.event);
+        match self.state {
+            _ if !is_same => endpoint.respond_bad_event(server, request),
+            State::Asked(..) => endpoint.respond_retry_later(server, request),
+            State::Ended | State::Over => {
+                endpoint.respond_status(server, request, Status::CALL_DOES_NOT_EXIST);
+            }
+            State::Lasting => self.on_refresh(endpoint, server, request),
+        }
+    }
+
+    fn on_expiry(&mut self, endpoint: &mut Endpoint) {
+        match &self.state {
+            State::Lasting => {
+                let told = SubscriptionState::terminated(TerminationReason::Timeout);
+                self.finish(endpoint, told, None, SubscriptionEnd::Expired);
+            }
+            State::Asked(..) => {
+                self.state = State::Over;
+                self.tell_ended(endpoint, SubscriptionEnd::Expired);
+            }
+            State::Ended | State::Over => {}
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        endpoint: &mut Endpoint,
+        client: ClientId,
+        answered: u8,
+        response: &Response,
+    ) {
+        if self.client != Some(client) || response.status.is_provisional() {
+            return;
+        }
+        self.client = None;
+        if is_challenge(response.status)
+            && let Verdict::Retry(mut request) =
+                endpoint.answer_challenge(self.account, client, answered, response)
+        {
+            request.headers.cseq.number = self.dialog.next_number();
+            self.transmit(endpoint, *request, answered + 1);
+            return;
+        }
+        // RFC 6665 §4.2.2: a refusal ends the subscription, unless it says when to try again.
+        let waits = matches!(response.headers.typed::<RetryAfter>(), Ok(Some(_)));
+        if response.status.is_success() {
+            self.dialog.refresh_target(&response.headers);
+            self.send_next(endpoint);
+        } else if waits {
+            self.send_next(endpoint);
+        } else {
+            self.give_up(endpoint, SubscriptionEnd::refused(response));
+        }
+    }
+
+    fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
+        if self.client.take().is_some() {
+            self.give_up(endpoint, SubscriptionEnd::NoAnswer(why));
+        }
     }
 }

@@ -15,6 +15,25 @@ use crate::message::{
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
 use crate::{Address, Method, Request, Response, Status, Uri};
 
+/// A subscriber as the agent sees it. The agent knows no other name for one, so that an app that
+/// subscribes to nothing doesn't carry the code that does.
+pub(crate) trait Subscribing {
+    fn flow(&self) -> FlowId;
+    fn account(&self) -> Option<AccountId>;
+    fn awaits(&self, client: ClientId) -> bool;
+    /// Over for its user.
+    fn is_leaving(&self) -> bool;
+    fn is_over(&self) -> bool;
+    fn forget(&mut self, endpoint: &mut Endpoint);
+    fn ask(&mut self, endpoint: &mut Endpoint);
+    fn leave(&mut self, endpoint: &mut Endpoint);
+    fn on_response(&mut self, e: &mut Endpoint, client: ClientId, answered: u8, r: &Response);
+    fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse);
+    fn on_alarm(&mut self, endpoint: &mut Endpoint, alarm: SubscriberAlarm);
+    fn on_notify(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request);
+    fn on_flow_down(&mut self, endpoint: &mut Endpoint);
+}
+
 /// The wish to be told of something (RFC 6665 §4.1), through as many subscriptions as it takes.
 ///
 /// ```text
@@ -38,7 +57,7 @@ use crate::{Address, Method, Request, Response, Status, Uri};
 pub(crate) struct Subscriber {
     id: SubscriptionId,
     flow: FlowId,
-    pub(crate) account: Option<AccountId>,
+    account: Option<AccountId>,
     from: Address,
     contact: Address,
     target: Uri,
@@ -88,30 +107,6 @@ impl Subscriber {
         }
     }
 
-    pub(crate) const fn flow(&self) -> FlowId {
-        self.flow
-    }
-
-    pub(crate) fn awaits(&self, client: ClientId) -> bool {
-        self.client == Some(client)
-    }
-
-    pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
-    }
-
-    pub(crate) const fn is_leaving(&self) -> bool {
-        matches!(self.state, State::Leaving(_) | State::Over)
-    }
-
-    /// Removes what names this subscription elsewhere.
-    pub(crate) fn forget(&mut self, endpoint: &mut Endpoint) {
-        self.stop_alarms(endpoint);
-        if let Some(name) = self.name.take() {
-            endpoint.subscribers.remove(&name);
-        }
-    }
-
     fn stop_alarms(&self, endpoint: &mut Endpoint) {
         for alarm in [SubscriberAlarm::Next, SubscriberAlarm::Deadline] {
             endpoint.alarms.stop(Alarm::Subscriber(self.id, alarm));
@@ -123,21 +118,6 @@ impl Subscriber {
     }
 
     // Sent
-
-    /// Subscribes if that is due and the flow is up.
-    pub(crate) fn ask(&mut self, endpoint: &mut Endpoint) {
-        if !endpoint.transactions.is_up(self.flow) {
-            return;
-        }
-        match &mut self.state {
-            State::Waiting => self.ask_anew(endpoint),
-            State::Subscribed(dialog) if self.client.is_none() => {
-                let request = dialog.request(Method::Subscribe);
-                self.send(endpoint, request, self.expires);
-            }
-            State::Subscribed(_) | State::Asking(_) | State::Leaving(_) | State::Over => {}
-        }
-    }
 
     /// The first SUBSCRIBE of a dialog.
     fn ask_anew(&mut self, endpoint: &mut Endpoint) {
@@ -198,56 +178,7 @@ impl Subscriber {
         }
     }
 
-    /// Without a dialog there is nothing to end: the first NOTIFY will find nobody, which ends
-    /// the subscription at the notifier (RFC 6665 §4.2.2).
-    pub(crate) fn leave(&mut self, endpoint: &mut Endpoint) {
-        self.stop_alarms(endpoint);
-        self.tell(endpoint, SubscriptionEvent::Ended(SubscriptionEnd::Local));
-        let is_up = endpoint.transactions.is_up(self.flow);
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Subscribed(mut dialog) if is_up => {
-                let request = dialog.request(Method::Subscribe);
-                self.state = State::Leaving(dialog);
-                self.send(endpoint, request, 0);
-                let patience = endpoint.config.timers.patience();
-                self.start_alarm(endpoint, SubscriberAlarm::Deadline, patience);
-            }
-            _ => self.client = None,
-        }
-    }
-
     // Answers
-
-    pub(crate) fn on_response(
-        &mut self,
-        endpoint: &mut Endpoint,
-        client: ClientId,
-        answered: u8,
-        response: &Response,
-    ) {
-        if self.client != Some(client) || response.status.is_provisional() {
-            return;
-        }
-        self.client = None;
-        if is_challenge(response.status) {
-            match endpoint.answer_challenge(self.account, client, answered, response) {
-                Verdict::Retry(mut request) => {
-                    self.is_challenged = true;
-                    request.headers.cseq.number = self.next_number();
-                    self.transmit(endpoint, *request, answered + 1);
-                }
-                Verdict::WrongCredentials => {
-                    self.end(endpoint, SubscriptionEnd::WrongCredentials);
-                }
-                Verdict::NotOurs => self.end(endpoint, SubscriptionEnd::refused(response)),
-            }
-        } else if response.status.is_success() {
-            let granted = response.headers.typed::<Expires>().ok().flatten();
-            self.on_granted(endpoint, granted.map_or(self.expires, |granted| granted.0));
-        } else {
-            self.on_refused(endpoint, response);
-        }
-    }
 
     /// Refreshes in time.
     fn on_granted(&self, endpoint: &mut Endpoint, seconds: u32) {
@@ -292,81 +223,7 @@ impl Subscriber {
         }
     }
 
-    pub(crate) fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
-        if self.client.take().is_none() {
-            return;
-        }
-        let cause = SubscriptionEnd::NoAnswer(why);
-        match (&self.state, why) {
-            (State::Leaving(_), _) => self.end(endpoint, cause),
-            // The flow coming up refreshes it.
-            (State::Subscribed(_) | State::Waiting | State::Over, NoResponse::FlowDown) => {}
-            (State::Asking(_), NoResponse::FlowDown) => self.lose(endpoint, cause, None),
-            (_, NoResponse::TimedOut) => {
-                let wait = self.back_off(endpoint);
-                self.lose(endpoint, cause, Some(wait));
-            }
-        }
-    }
-
-    pub(crate) fn on_alarm(&mut self, endpoint: &mut Endpoint, alarm: SubscriberAlarm) {
-        match (alarm, &self.state) {
-            (SubscriberAlarm::Next, state) => {
-                if let State::Subscribed(_) = state {
-                    self.failures = 0;
-                }
-                self.ask(endpoint);
-            }
-            (SubscriberAlarm::Deadline, State::Asking(_)) => {
-                self.client = None;
-                let wait = self.back_off(endpoint);
-                self.lose(endpoint, SubscriptionEnd::NoNotify, Some(wait));
-            }
-            (SubscriberAlarm::Deadline, State::Leaving(_)) => self.state = State::Over,
-            (SubscriberAlarm::Deadline, _) => {}
-        }
-    }
-
     // Notifications
-
-    pub(crate) fn on_notify(
-        &mut self,
-        endpoint: &mut Endpoint,
-        server: ServerId,
-        request: &Request,
-    ) {
-        if let Err(status) = self.take_notify(request) {
-            endpoint.respond_status(server, request, status);
-            return;
-        }
-        let told = request.headers.typed::<SubscriptionState>();
-        let Ok(Some(told)) = told else {
-            endpoint.respond_status(server, request, Status::BAD_REQUEST);
-            return;
-        };
-        let mut response = Response::to(request, Status::OK, None);
-        contact(&mut response.headers, &self.contact);
-        endpoint.respond(server, response);
-        if let State::Leaving(_) = self.state {
-            if told.state == Substate::Terminated {
-                self.state = State::Over;
-            }
-            return;
-        }
-        let deadline = Alarm::Subscriber(self.id, SubscriberAlarm::Deadline);
-        endpoint.alarms.stop(deadline);
-        let is_over = told.state == Substate::Terminated;
-        let body = body::read(&request.headers, &request.body);
-        if !is_over || body.is_some() {
-            let state = told.state.clone();
-            self.tell_notified(endpoint, state, body);
-        }
-        if is_over {
-            self.on_terminated(endpoint, told);
-        } else if let Some(seconds) = told.expires {
-            self.on_granted(endpoint, seconds);
-        }
-    }
 
     /// Takes a NOTIFY into the dialog, or sets the dialog up by it (RFC 6665 §4.1.3, §4.4.1).
     fn take_notify(&mut self, request: &Request) -> Result<(), Status> {
@@ -421,15 +278,6 @@ impl Subscriber {
 
     // The flow
 
-    pub(crate) fn on_flow_down(&mut self, endpoint: &mut Endpoint) {
-        let next = Alarm::Subscriber(self.id, SubscriberAlarm::Next);
-        match self.state {
-            State::Leaving(_) => self.state = State::Over,
-            State::Subscribed(_) => endpoint.alarms.stop(next),
-            _ => {}
-        }
-    }
-
     // Ends
 
     /// Subscribes again in a while.
@@ -481,5 +329,177 @@ impl Subscriber {
             subscription: self.id,
             event,
         });
+    }
+}
+
+impl Subscribing for Subscriber {
+    fn account(&self) -> Option<AccountId> {
+        self.account
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+
+    fn awaits(&self, client: ClientId) -> bool {
+        self.client == Some(client)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Leaving(_) | State::Over)
+    }
+
+    /// Removes what names this subscription elsewhere.
+    fn forget(&mut self, endpoint: &mut Endpoint) {
+        self.stop_alarms(endpoint);
+        if let Some(name) = self.name.take() {
+            endpoint.subscribers.remove(&name);
+        }
+    }
+
+    /// Subscribes if that is due and the flow is up.
+    fn ask(&mut self, endpoint: &mut Endpoint) {
+        if !endpoint.transactions.is_up(self.flow) {
+            return;
+        }
+        match &mut self.state {
+            State::Waiting => self.ask_anew(endpoint),
+            State::Subscribed(dialog) if self.client.is_none() => {
+                let request = dialog.request(Method::Subscribe);
+                self.send(endpoint, request, self.expires);
+            }
+            State::Subscribed(_) | State::Asking(_) | State::Leaving(_) | State::Over => {}
+        }
+    }
+
+    /// Without a dialog there is nothing to end: the first NOTIFY will find nobody, which ends
+    /// the subscription at the notifier (RFC 6665 §4.2.2).
+    fn leave(&mut self, endpoint: &mut Endpoint) {
+        self.stop_alarms(endpoint);
+        self.tell(endpoint, SubscriptionEvent::Ended(SubscriptionEnd::Local));
+        let is_up = endpoint.transactions.is_up(self.flow);
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Subscribed(mut dialog) if is_up => {
+                let request = dialog.request(Method::Subscribe);
+                self.state = State::Leaving(dialog);
+                self.send(endpoint, request, 0);
+                let patience = endpoint.config.timers.patience();
+                self.start_alarm(endpoint, SubscriberAlarm::Deadline, patience);
+            }
+            _ => self.client = None,
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        endpoint: &mut Endpoint,
+        client: ClientId,
+        answered: u8,
+        response: &Response,
+    ) {
+        if self.client != Some(client) || response.status.is_provisional() {
+            return;
+        }
+        self.client = None;
+        if is_challenge(response.status) {
+            match endpoint.answer_challenge(self.account, client, answered, response) {
+                Verdict::Retry(mut request) => {
+                    self.is_challenged = true;
+                    request.headers.cseq.number = self.next_number();
+                    self.transmit(endpoint, *request, answered + 1);
+                }
+                Verdict::WrongCredentials => {
+                    self.end(endpoint, SubscriptionEnd::WrongCredentials);
+                }
+                Verdict::NotOurs => self.end(endpoint, SubscriptionEnd::refused(response)),
+            }
+        } else if response.status.is_success() {
+            let granted = response.headers.typed::<Expires>().ok().flatten();
+            self.on_granted(endpoint, granted.map_or(self.expires, |granted| granted.0));
+        } else {
+            self.on_refused(endpoint, response);
+        }
+    }
+
+    fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse) {
+        if self.client.take().is_none() {
+            return;
+        }
+        let cause = SubscriptionEnd::NoAnswer(why);
+        match (&self.state, why) {
+            (State::Leaving(_), _) => self.end(endpoint, cause),
+            // The flow coming up refreshes it.
+            (State::Subscribed(_) | State::Waiting | State::Over, NoResponse::FlowDown) => {}
+            (State::Asking(_), NoResponse::FlowDown) => self.lose(endpoint, cause, None),
+            (_, NoResponse::TimedOut) => {
+                let wait = self.back_off(endpoint);
+                self.lose(endpoint, cause, Some(wait));
+            }
+        }
+    }
+
+    fn on_alarm(&mut self, endpoint: &mut Endpoint, alarm: SubscriberAlarm) {
+        match (alarm, &self.state) {
+            (SubscriberAlarm::Next, state) => {
+                if let State::Subscribed(_) = state {
+                    self.failures = 0;
+                }
+                self.ask(endpoint);
+            }
+            (SubscriberAlarm::Deadline, State::Asking(_)) => {
+                self.client = None;
+                let wait = self.back_off(endpoint);
+                self.lose(endpoint, SubscriptionEnd::NoNotify, Some(wait));
+            }
+            (SubscriberAlarm::Deadline, State::Leaving(_)) => self.state = State::Over,
+            (SubscriberAlarm::Deadline, _) => {}
+        }
+    }
+
+    fn on_notify(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request) {
+        if let Err(status) = self.take_notify(request) {
+            endpoint.respond_status(server, request, status);
+            return;
+        }
+        let told = request.headers.typed::<SubscriptionState>();
+        let Ok(Some(told)) = told else {
+            endpoint.respond_status(server, request, Status::BAD_REQUEST);
+            return;
+        };
+        let mut response = Response::to(request, Status::OK, None);
+        contact(&mut response.headers, &self.contact);
+        endpoint.respond(server, response);
+        if let State::Leaving(_) = self.state {
+            if told.state == Substate::Terminated {
+                self.state = State::Over;
+            }
+            return;
+        }
+        let deadline = Alarm::Subscriber(self.id, SubscriberAlarm::Deadline);
+        endpoint.alarms.stop(deadline);
+        let is_over = told.state == Substate::Terminated;
+        let body = body::read(&request.headers, &request.body);
+        if !is_over || body.is_some() {
+            let state = told.state.clone();
+            self.tell_notified(endpoint, state, body);
+        }
+        if is_over {
+            self.on_terminated(endpoint, told);
+        } else if let Some(seconds) = told.expires {
+            self.on_granted(endpoint, seconds);
+        }
+    }
+
+    fn on_flow_down(&mut self, endpoint: &mut Endpoint) {
+        let next = Alarm::Subscriber(self.id, SubscriberAlarm::Next);
+        match self.state {
+            State::Leaving(_) => self.state = State::Over,
+            State::Subscribed(_) => endpoint.alarms.stop(next),
+            _ => {}
+        }
     }
 }

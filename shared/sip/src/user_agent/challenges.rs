@@ -9,7 +9,7 @@ use crate::transaction::{ClientId, FlowId, NoResponse};
 use crate::{Moment, Response, Text};
 
 /// How the wait for the application ended.
-enum Outcome {
+pub(super) enum Outcome {
     Answered,
     Refused,
     Unanswered(NoResponse),
@@ -148,7 +148,7 @@ impl UserAgent {
     }
 
     pub(super) fn on_challenge_ignored(&mut self, id: ChallengeId) {
-        self.release(id, Outcome::Unanswered(NoResponse::TimedOut));
+        self.give_up(id, NoResponse::TimedOut);
     }
 
     /// Requests within dialogs wait for the flow, others don't.
@@ -163,7 +163,7 @@ impl UserAgent {
         };
         let fails = |held: &Held| held.flow == flow && !waits(held.owner);
         for id in self.held_that(fails) {
-            self.release(id, Outcome::Unanswered(NoResponse::FlowDown));
+            self.give_up(id, NoResponse::FlowDown);
         }
     }
 
@@ -186,7 +186,13 @@ impl UserAgent {
         meant.map(|(id, _)| *id).collect()
     }
 
-    fn release(&mut self, id: ChallengeId, outcome: Outcome) {
+    fn give_up(&mut self, id: ChallengeId, why: NoResponse) {
+        if let Some(release) = self.parts.release {
+            release(self, id, Outcome::Unanswered(why));
+        }
+    }
+
+    pub(super) fn release(&mut self, id: ChallengeId, outcome: Outcome) {
         let Some(held) = self.endpoint.held.remove(&id) else {
             return;
         };

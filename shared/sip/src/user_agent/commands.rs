@@ -119,7 +119,7 @@ impl UserAgent {
     pub(super) fn start_call(&mut self, speaker: Speaker, invite: Invite) -> SessionId {
         let id = SessionId(self.next_id());
         let session = Session::call(&mut self.endpoint, id, speaker, invite);
-        self.sessions.insert(id, session);
+        self.add_session(id, session);
         id
     }
 

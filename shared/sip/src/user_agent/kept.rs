@@ -36,7 +36,7 @@ impl UserAgent {
         let speaker = self.endpoint.speaker(origin)?;
         let id = SessionId(self.next_id());
         let session = Session::restore(&mut self.endpoint, id, speaker, state)?;
-        self.sessions.insert(id, session);
+        self.add_session(id, session);
         self.leave();
         Ok(id)
     }

@@ -5,6 +5,7 @@ mod commands;
 mod io;
 mod keep_alive;
 mod kept;
+mod parts;
 mod publications;
 mod replacements;
 mod requests;
@@ -14,6 +15,7 @@ mod transfers;
 pub use io::*;
 
 use keep_alive::KeepAlive;
+use parts::Parts;
 
 use crate::endpoint::config::Config;
 use crate::endpoint::event::{AccountId, Event, OutgoingId, SessionId};
@@ -22,7 +24,7 @@ use crate::message::{HeaderName, Incoming, Refusal, Transport, read_frame};
 use crate::publication::{PublicationId, Publisher};
 use crate::registration::Registration;
 use crate::session::Session;
-use crate::subscription::{Notifier, Subscriber, SubscriptionId};
+use crate::subscription::{Notifying, Subscribing, SubscriptionId};
 use crate::table::Table;
 use crate::transaction::{ClientId, FlowId, Happening, NoResponse, ServerId};
 use crate::{Moment, Request, Response, Status, TokenSource};
@@ -43,19 +45,18 @@ pub struct UserAgent {
     sessions: Table<SessionId, Session>,
     /// Requests of [`UserAgent::request`], and the account that answers their challenges.
     outgoing: Table<OutgoingId, Option<AccountId>>,
-    subscribers: Table<SubscriptionId, Subscriber>,
-    notifiers: Table<SubscriptionId, Notifier>,
+    subscribers: Table<SubscriptionId, Box<dyn Subscribing + Send>>,
+    notifiers: Table<SubscriptionId, Box<dyn Notifying + Send>>,
     publications: Table<PublicationId, Box<dyn Publisher + Send>>,
     keep_alives: Table<FlowId, KeepAlive>,
     counters: Counters,
     is_drained: bool,
     last_id: u64,
+    parts: Parts,
 }
 
 impl UserAgent {
-    /// An agent without accounts, sessions or flows.
-    #[must_use]
-    pub fn new(config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
+    fn of_parts(config: Config, tokens: Box<dyn TokenSource + Send>, parts: Parts) -> Self {
         Self {
             endpoint: Endpoint::new(config, tokens),
             registrations: Table::new(),
@@ -68,6 +69,7 @@ impl UserAgent {
             counters: Counters::default(),
             is_drained: true,
             last_id: 0,
+            parts,
         }
     }
 
@@ -139,7 +141,9 @@ impl UserAgent {
     fn leave(&mut self) {
         self.settle();
         while let Some(errand) = self.endpoint.poll_errand() {
-            self.run_errand(errand);
+            if let Some(run) = self.parts.run_errand {
+                run(self, errand);
+            }
             self.settle();
         }
         self.drop_unwanted();
@@ -219,7 +223,7 @@ impl UserAgent {
                 Alarm::Subscriber(id, alarm) => {
                     self.with_subscriber(id, |s, endpoint| s.on_alarm(endpoint, alarm));
                 }
-                Alarm::Notifier(id) => self.with_notifier(id, Notifier::on_expiry),
+                Alarm::Notifier(id) => self.with_notifier(id, |n, e| n.on_expiry(e)),
                 Alarm::Publication(id) => self.with_publication(id, |p, e| p.publish(e)),
                 Alarm::Challenge(id) => self.on_challenge_ignored(id),
             }
@@ -239,7 +243,7 @@ impl UserAgent {
             self.with_session(id, |session, endpoint| session.on_flow_up(endpoint));
         }
         for id in self.subscribers_on(flow) {
-            self.with_subscriber(id, Subscriber::ask);
+            self.with_subscriber(id, |s, e| s.ask(e));
         }
         for id in self.publications_on(flow) {
             self.with_publication(id, |p, e| p.publish(e));
@@ -261,7 +265,7 @@ impl UserAgent {
             self.with_session(id, |session, endpoint| session.on_flow_down(endpoint));
         }
         for id in self.subscribers_on(flow) {
-            self.with_subscriber(id, Subscriber::on_flow_down);
+            self.with_subscriber(id, |s, e| s.on_flow_down(e));
         }
         for id in self.publications_on(flow) {
             self.with_publication(id, |p, e| p.on_flow_down(e));
@@ -276,6 +280,11 @@ impl UserAgent {
         if let Some(reconnect_in) = waits.max() {
             self.endpoint.tell(Event::FlowFailed { flow, reconnect_in });
         }
+    }
+
+    fn add_session(&mut self, id: SessionId, mut session: Session) {
+        session.know(self.parts.transfers);
+        self.sessions.insert(id, session);
     }
 
     fn sessions_on(&self, flow: FlowId) -> Vec<SessionId> {
@@ -331,8 +340,8 @@ impl UserAgent {
             Owner::Registration(account) => Some(account),
             Owner::Session(id, _) => self.sessions.get(&id)?.account(),
             Owner::Outgoing(id) => self.outgoing.get(&id).copied().flatten(),
-            Owner::Subscriber(id) => self.subscribers.get(&id)?.account,
-            Owner::Notifier(id) => self.notifiers.get(&id)?.account,
+            Owner::Subscriber(id) => self.subscribers.get(&id)?.account(),
+            Owner::Notifier(id) => self.notifiers.get(&id)?.account(),
             Owner::Publication(id) => self.publications.get(&id)?.account(),
         }
     }
@@ -359,7 +368,10 @@ impl UserAgent {
     }
 
     fn on_response(&mut self, client: ClientId, owner: Owner, answered: u8, response: Response) {
-        if is_challenge(response.status) && self.hold(client, owner, answered, &response) {
+        if is_challenge(response.status)
+            && let Some(hold) = self.parts.hold
+            && hold(self, client, owner, answered, &response)
+        {
             return;
         }
         self.deliver_response(client, owner, answered, response);

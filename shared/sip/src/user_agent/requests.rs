@@ -32,9 +32,10 @@ impl UserAgent {
         }
         let is_for_application = self.endpoint.config.accepts.contains(&request.method);
         let is_invite = request.method == Method::Invite;
-        let is_of_events = self.serves_events(&request);
+        let serve = self.parts.on_event_request;
+        let serve = serve.filter(|_| self.serves_events(&request));
         let is_known =
-            is_invite || request.method == Method::Options || is_for_application || is_of_events;
+            is_invite || request.method == Method::Options || is_for_application || serve.is_some();
         if !is_known {
             self.endpoint.respond_not_allowed(server, &request);
         } else if let Uri::Other { .. } = request.uri {
@@ -53,8 +54,8 @@ impl UserAgent {
                 .respond_status(server, &request, Status::NOT_ACCEPTABLE);
         } else if is_invite {
             self.on_invite(server, flow, request);
-        } else if is_of_events {
-            self.on_event_request(server, flow, request);
+        } else if let Some(serve) = serve {
+            serve(self, server, flow, request);
         } else if is_for_application {
             let id = RequestId(server.0);
             let request = Box::new(request);
@@ -67,9 +68,11 @@ impl UserAgent {
 
     /// An INVITE that sets up a session.
     fn on_invite(&mut self, server: ServerId, flow: FlowId, invite: Request) {
-        let replacing = match self.find_replaced(&invite) {
-            Ok(replacing) => replacing,
-            Err(status) => {
+        let find_replaced = self.parts.find_replaced;
+        let replacing = match find_replaced.map(|find| find(self, &invite)) {
+            Some(Ok(replacing)) => replacing,
+            None => None,
+            Some(Err(status)) => {
                 self.endpoint.respond_status(server, &invite, status);
                 return;
             }
@@ -78,7 +81,7 @@ impl UserAgent {
         let account = self.account_called(flow, &invite.uri);
         let endpoint = &mut self.endpoint;
         let session = Session::ring(endpoint, id, server, flow, account, invite, replacing);
-        self.sessions.insert(id, session);
+        self.add_session(id, session);
     }
 
     pub(super) fn session_of(&self, request: &Request) -> Option<SessionId> {

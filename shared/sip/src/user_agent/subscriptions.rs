@@ -6,7 +6,9 @@ use crate::endpoint::config::Body;
 use crate::endpoint::event::Event;
 use crate::endpoint::{Endpoint, body};
 use crate::message::{EventType, Expires, RawHeader, SubscriptionState};
-use crate::subscription::{Notifier, Subscribe, Subscriber, SubscriptionId};
+use crate::subscription::{
+    Notifier, Notifying, Subscribe, Subscriber, Subscribing, SubscriptionId,
+};
 use crate::transaction::{FlowId, ServerId};
 use crate::{Method, Moment, Request, Status};
 
@@ -36,9 +38,9 @@ impl UserAgent {
         let speaker = self.endpoint.speaker(wish.origin.clone())?;
         wish.headers.extend(speaker.privacy.iter().cloned());
         let id = SubscriptionId(self.next_id());
-        self.subscribers
-            .insert(id, Subscriber::new(id, speaker, wish));
-        self.with_subscriber(id, Subscriber::ask);
+        let subscriber = Subscriber::new(id, speaker, wish);
+        self.subscribers.insert(id, Box::new(subscriber));
+        self.with_subscriber(id, |s, e| s.ask(e));
         self.leave();
         Ok(id)
     }
@@ -53,7 +55,7 @@ impl UserAgent {
         subscriber
             .filter(|subscriber| !subscriber.is_leaving())
             .ok_or(CommandError::Gone)?;
-        self.with_subscriber(subscription, Subscriber::ask);
+        self.with_subscriber(subscription, |s, e| s.ask(e));
         self.leave();
         Ok(())
     }
@@ -68,7 +70,7 @@ impl UserAgent {
         subscriber
             .filter(|subscriber| !subscriber.is_leaving())
             .ok_or(CommandError::Gone)?;
-        self.with_subscriber(subscription, Subscriber::leave);
+        self.with_subscriber(subscription, |s, e| s.leave(e));
         self.leave();
         Ok(())
     }
@@ -146,11 +148,11 @@ impl UserAgent {
         &mut self,
         now: Moment,
         id: SubscriptionId,
-        f: impl FnOnce(&mut Notifier, &mut Endpoint) -> Command,
+        f: impl FnOnce(&mut dyn Notifying, &mut Endpoint) -> Command,
     ) -> Command {
         self.enter(now)?;
         let notifier = self.notifiers.get_mut(&id).ok_or(CommandError::Gone)?;
-        f(notifier, &mut self.endpoint)?;
+        f(notifier.as_mut(), &mut self.endpoint)?;
         self.with_notifier(id, |_, _| {});
         self.leave();
         Ok(())
@@ -191,7 +193,7 @@ impl UserAgent {
             let endpoint = &mut self.endpoint;
             let notifier =
                 Notifier::ask(endpoint, id, server, flow, account, event, expires, request);
-            self.notifiers.insert(id, notifier);
+            self.notifiers.insert(id, Box::new(notifier));
         } else {
             self.endpoint.respond_status(server, &request, Status::OK);
             let body = body::read(&request.headers, &request.body);
@@ -237,12 +239,12 @@ impl UserAgent {
     pub(super) fn with_subscriber(
         &mut self,
         id: SubscriptionId,
-        f: impl FnOnce(&mut Subscriber, &mut Endpoint),
+        f: impl FnOnce(&mut dyn Subscribing, &mut Endpoint),
     ) {
         let Some(subscriber) = self.subscribers.get_mut(&id) else {
             return;
         };
-        f(subscriber, &mut self.endpoint);
+        f(subscriber.as_mut(), &mut self.endpoint);
         if subscriber.is_over()
             && let Some(mut subscriber) = self.subscribers.remove(&id)
         {
@@ -253,12 +255,12 @@ impl UserAgent {
     pub(super) fn with_notifier(
         &mut self,
         id: SubscriptionId,
-        f: impl FnOnce(&mut Notifier, &mut Endpoint),
+        f: impl FnOnce(&mut dyn Notifying, &mut Endpoint),
     ) {
         let Some(notifier) = self.notifiers.get_mut(&id) else {
             return;
         };
-        f(notifier, &mut self.endpoint);
+        f(notifier.as_mut(), &mut self.endpoint);
         if notifier.is_over()
             && let Some(notifier) = self.notifiers.remove(&id)
         {

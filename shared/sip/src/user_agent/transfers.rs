@@ -45,6 +45,7 @@ impl UserAgent {
         if session == consultation {
             return Err(CommandError::WrongState);
         }
+        self.parts.run_errand = Some(Self::run_errand);
         self.command(now, session, |session, endpoint| match target {
             Some(target) => {
                 let refer = Refer {

@@ -10,15 +10,20 @@ use super::{
     live::{each_call, live, shown},
     people::derive_demo,
 };
-use crate::state::use_phone;
+use crate::{model::Call, state::use_phone};
 
 /// All calls: the one that is heard first, then those that go on, then the newest.
 #[component]
 pub fn Calls() -> impl IntoView {
     let phone = use_phone();
     let cards = move || {
-        let mut calls = phone.calls.get();
-        calls.sort_by_key(|call| (!call.phase.is_live(), call.background, Reverse(call.key)));
+        let rank = |call: &Call| (!call.phase.is_live(), call.background, Reverse(call.key));
+        // A few: what sorts many is large.
+        let mut calls = Vec::new();
+        for call in phone.calls.get() {
+            let at = calls.partition_point(|shown| rank(shown) < rank(&call));
+            calls.insert(at, call);
+        }
         calls
     };
     let count = move || {

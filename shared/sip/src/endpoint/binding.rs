@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::readers::Readers;
 use crate::message::{FlowTimer, Headers, Require};
 use crate::push::{self, PushService};
 use crate::{Address, Response, Uri};
@@ -24,7 +25,7 @@ pub struct Binding {
 
 impl Binding {
     /// What a 2xx to the registration of `registered` says.
-    pub(crate) fn of(response: &Response, registered: &Uri) -> Self {
+    pub(crate) fn of(response: &Response, registered: &Uri, readers: Readers) -> Self {
         let headers = &response.headers;
         let timer = headers.typed::<FlowTimer>().ok().flatten();
         Self {
@@ -32,7 +33,7 @@ impl Binding {
             flow_timer: timer.map(|timer| Duration::from_secs(timer.0.into())),
             public_gruu: gruu(headers, registered, "pub-gruu"),
             temporary_gruu: gruu(headers, registered, "temp-gruu"),
-            push: PushService::all(headers),
+            push: readers.push.map_or_else(Vec::new, |read| read(headers)),
         }
     }
 

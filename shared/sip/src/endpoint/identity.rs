@@ -2,6 +2,7 @@
 
 use super::binding::Binding;
 use super::config::CredentialSource;
+use super::readers::Readers;
 use crate::auth::{self, Challenge, Credentials, Question};
 use crate::message::{HeaderName, PPreferredIdentity, Privacy, RawHeader, addresses};
 use crate::push;
@@ -123,8 +124,8 @@ impl Identity {
 
     /// Takes what the registrar gave for the time of the registration. A response that says
     /// nothing takes it back.
-    fn on_registered(&mut self, response: &Response) {
-        let binding = Binding::of(response, &self.registered);
+    fn on_registered(&mut self, response: &Response, readers: Readers) {
+        let binding = Binding::of(response, &self.registered, readers);
         self.contact.uri = binding.contact(&self.registered);
         self.binding = Some(binding);
         self.service_route = service_route(&response.headers);
@@ -170,11 +171,11 @@ impl Identity {
 
     /// Learns from a 2xx to `request` who the registrar is, and takes the nonces it has for the next
     /// request (RFC 7616 §3.5). They name no realm, so they count only if there is just one.
-    pub(crate) fn on_success(&mut self, request: &Request, response: &Response) {
+    pub(crate) fn on_success(&mut self, request: &Request, response: &Response, readers: Readers) {
         if request.method == Method::Register {
             let realms = tried(Kind::User, request).map(|tried| tried.realm.detached());
             self.home = realms.collect();
-            self.on_registered(response);
+            self.on_registered(response, readers);
         }
         for kind in [Kind::User, Kind::Proxy] {
             let next = auth::next_nonce(&response.headers, &kind.info_name());

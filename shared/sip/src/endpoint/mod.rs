@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod facts;
 pub(crate) mod held;
 pub(crate) mod identity;
+pub(crate) mod readers;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use errand::Errand;
 use event::{AccountId, ChallengeId, Event, OutgoingId, SessionEvent, SessionId};
 use held::Held;
 use identity::{Identity, Verdict};
+use readers::Readers;
 
 use crate::dialog::DialogId;
 use crate::message::{
@@ -179,6 +181,7 @@ pub(crate) struct Speaker {
 
 pub(crate) struct Endpoint {
     pub(crate) config: Config,
+    pub(crate) readers: Readers,
     pub(crate) now: Moment,
     pub(crate) tokens: Box<dyn TokenSource + Send>,
     pub(crate) transactions: Transactions<Task>,
@@ -201,7 +204,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        tokens: Box<dyn TokenSource + Send>,
+        readers: Readers,
+    ) -> Self {
         let via_host = match config.via_host.parse() {
             Ok(address) => Host::V4(address),
             Err(_) => Host::Name(config.via_host.to_ascii_lowercase().into()),
@@ -222,6 +229,7 @@ impl Endpoint {
             consultations: Table::new(),
             errands: VecDeque::new(),
             config,
+            readers,
         }
     }
 
@@ -536,7 +544,7 @@ impl Endpoint {
     pub(crate) fn on_success(&mut self, account: AccountId, client: ClientId, response: &Response) {
         let identity = self.identities.get_mut(&account);
         if let Some((identity, request)) = identity.zip(self.transactions.request_of(client)) {
-            identity.on_success(request, response);
+            identity.on_success(request, response, self.readers);
         }
     }
 

@@ -48,12 +48,13 @@ impl Redirects {
                 .any(|uri| uri.equivalent(&target.uri));
             let is_weaker = is_secure(&self.tried[0]) && !is_secure(&target.uri);
             if !is_known && !is_weaker && self.targets.len() < MOST_TARGETS {
-                self.targets.push(target);
+                // RFC 3261 §20.10: one without a q is as good as any.
+                let preference = |target: &Address| target.q().unwrap_or(1000);
+                let behind = |known: &Address| preference(known) >= preference(&target);
+                let at = self.targets.partition_point(behind);
+                self.targets.insert(at, target);
             }
         }
-        // RFC 3261 §20.10: one without a q is as good as any.
-        let preference = |target: &Address| std::cmp::Reverse(target.q().unwrap_or(1000));
-        self.targets.sort_by_key(preference);
     }
 
     fn next(&mut self, most: u8) -> Option<Uri> {

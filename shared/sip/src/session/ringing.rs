@@ -11,7 +11,6 @@ use crate::dialog::Dialog;
 use crate::endpoint::config::Body;
 use crate::endpoint::errand::Errand;
 use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId};
-use crate::endpoint::facts::CallFacts;
 use crate::endpoint::{Endpoint, Owner, Purpose, SessionAlarm, Task, body, contact};
 use crate::message::RawHeader;
 use crate::transaction::{FlowId, ServerId};
@@ -90,9 +89,10 @@ impl Session {
         session.note_abilities(&request.headers);
         session.take_name(endpoint, &dialog);
         let replaced = replacing.map(|replacing| replacing.session);
+        let facts = endpoint.readers.facts.map(|read| read(&request, replaced));
         let event = SessionEvent::Incoming {
             flow,
-            facts: Box::new(CallFacts::of(&request, replaced)),
+            facts: Box::new(facts.unwrap_or_default()),
             request,
         };
         session.tell(endpoint, event);

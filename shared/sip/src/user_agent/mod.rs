@@ -58,7 +58,7 @@ pub struct UserAgent {
 impl UserAgent {
     fn of_parts(config: Config, tokens: Box<dyn TokenSource + Send>, parts: Parts) -> Self {
         Self {
-            endpoint: Endpoint::new(config, tokens),
+            endpoint: Endpoint::new(config, tokens, parts.readers),
             registrations: Table::new(),
             sessions: Table::new(),
             outgoing: Table::new(),

@@ -5,6 +5,7 @@ use super::{Config, UserAgent};
 use crate::endpoint::Owner;
 use crate::endpoint::errand::Errand;
 use crate::endpoint::event::ChallengeId;
+use crate::endpoint::readers::Readers;
 use crate::session::{Replacing, Transfers};
 use crate::transaction::{ClientId, FlowId, ServerId};
 use crate::{Request, Response, Status, TokenSource};
@@ -20,6 +21,7 @@ pub(super) struct Parts {
     pub(super) hold: Option<fn(&mut UserAgent, ClientId, Owner, u8, &Response) -> bool>,
     pub(super) release: Option<fn(&mut UserAgent, ChallengeId, Outcome)>,
     pub(super) transfers: Transfers,
+    pub(super) readers: Readers,
 }
 
 type FindReplaced = fn(&UserAgent, &Request) -> Result<Option<Replacing>, Status>;
@@ -32,6 +34,7 @@ impl Parts {
         hold: Some(UserAgent::hold),
         release: Some(UserAgent::release),
         transfers: Transfers::ALL,
+        readers: Readers::ALL,
     };
 }
 
@@ -42,10 +45,11 @@ impl UserAgent {
         Self::of_parts(config, tokens, Parts::ALL)
     }
 
-    /// An agent for a program that has to be small: it knows what it is told to do by commands, and
-    /// calls that come in. Whatever `config` says, it serves no events, takes no transfers and no
-    /// replacements of calls, and never asks the application for the answer to a challenge, so that
-    /// an account needs its [`Secret`](crate::Secret).
+    /// An agent for a program that has to be small: it does what commands say, and takes calls.
+    /// Whatever `config` says, it serves no events and lets no peer transfer or replace a call. It
+    /// never asks the application for the answer to a challenge, so that an account needs its
+    /// [`Secret`](crate::Secret); [`CallFacts`](crate::CallFacts) and
+    /// [`Binding::push`](crate::Binding) stay empty.
     #[must_use]
     pub fn for_calls(mut config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
         config.notifies.clear();

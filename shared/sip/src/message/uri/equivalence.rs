@@ -57,18 +57,14 @@ fn same_value(one: Option<&str>, other: Option<&str>) -> bool {
 /// Header components in an order of their own, since theirs does not matter.
 fn headers(uri: &SipUri) -> Vec<(String, Cow<'_, str>)> {
     let written = uri.headers.as_deref().unwrap_or_default();
-    let mut headers: Vec<_> = written
-        .split('&')
-        .filter(|header| !header.is_empty())
-        .map(|header| {
-            let (name, value) = header.split_once('=').unwrap_or((header, ""));
-            (
-                decode_escapes(name).to_ascii_lowercase(),
-                decode_escapes(value),
-            )
-        })
-        .collect();
-    headers.sort();
+    let mut headers = Vec::new();
+    for header in written.split('&').filter(|header| !header.is_empty()) {
+        let (name, value) = header.split_once('=').unwrap_or((header, ""));
+        let name = decode_escapes(name).to_ascii_lowercase();
+        let header = (name, decode_escapes(value));
+        let at = headers.partition_point(|known| *known <= header);
+        headers.insert(at, header);
+    }
     headers
 }
 

@@ -23,11 +23,13 @@ impl Endpoint {
     /// Reports the fate of `call` in `referred`.
     pub(crate) fn follow(&mut self, call: SessionId, referred: SessionId) {
         self.followed.insert(call, referred);
+        self.notes = Some(Self::note_errands);
     }
 
     /// Has `session` refer its peer to that of `consultation` as soon as this is answered.
     pub(crate) fn await_consultation(&mut self, session: SessionId, consultation: SessionId) {
         self.consultations.insert(consultation, session);
+        self.notes = Some(Self::note_errands);
     }
 
     pub(crate) fn is_awaited(&self, consultation: SessionId) -> bool {
@@ -47,7 +49,7 @@ impl Endpoint {
     }
 
     /// Notes what `event` means for other sessions.
-    pub(super) fn note_errands(&mut self, call: SessionId, event: &SessionEvent) {
+    fn note_errands(&mut self, call: SessionId, event: &SessionEvent) {
         let Some(status) = fate(event) else {
             return;
         };

@@ -201,6 +201,8 @@ pub(crate) struct Endpoint {
     /// Consultations, and the sessions that refer to their peers when they are answered.
     consultations: Table<SessionId, SessionId>,
     errands: VecDeque<Errand>,
+    /// [`Endpoint::note_errands`], once something can lead to one.
+    notes: Option<fn(&mut Self, SessionId, &SessionEvent)>,
 }
 
 impl Endpoint {
@@ -228,6 +230,7 @@ impl Endpoint {
             followed: Table::new(),
             consultations: Table::new(),
             errands: VecDeque::new(),
+            notes: None,
             config,
             readers,
         }
@@ -238,7 +241,9 @@ impl Endpoint {
     }
 
     pub(crate) fn tell_session(&mut self, session: SessionId, event: SessionEvent) {
-        self.note_errands(session, &event);
+        if let Some(note) = self.notes {
+            note(self, session, &event);
+        }
         self.tell(Event::Session { session, event });
     }
 

@@ -132,7 +132,7 @@ impl Session {
             Method::Prack => self.on_prack(endpoint, server, request),
             Method::Update => self.on_update(endpoint, server, request),
             Method::Refer => {
-                self.handle_referee(endpoint, RefereeInput::Refer(server, request));
+                self.handle_referee(endpoint, RefereeInput::Refer(server, Box::new(request)));
             }
             Method::Notify => {
                 self.handle_referral(endpoint, ReferralInput::Report(server, &request));

@@ -224,7 +224,9 @@ impl Session {
                 self.is_probing = response.status.is_provisional();
                 self.on_request_response(endpoint, response);
             }
-            Purpose::Refer => self.handle_referral(endpoint, ReferralInput::Response(response)),
+            Purpose::Refer => {
+                self.handle_referral(endpoint, ReferralInput::Response(Box::new(response)))
+            }
             Purpose::Report => {
                 self.handle_referee(endpoint, RefereeInput::ReportAnswered(&response));
             }

@@ -93,7 +93,7 @@ impl Wanted {
 
 /// What happens to the peer's REFER.
 pub(super) enum RefereeInput<'a> {
-    Refer(ServerId, Request),
+    Refer(ServerId, Box<Request>),
     /// The answer to a report.
     ReportAnswered(&'a Response),
     /// Nobody answers a report.
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    fn on_refer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Request) {
+    fn on_refer(&mut self, endpoint: &mut Endpoint, server: ServerId, request: Box<Request>) {
         if !endpoint.config.takes_transfers {
             endpoint.respond_not_allowed(server, &request);
             return;
@@ -142,7 +142,7 @@ impl Session {
         };
         self.referee = Some(Referee::Asked {
             server,
-            request: Box::new(request),
+            request,
             wanted: Box::new(wanted),
         });
         // A REFER that is not answered in time has no sender any more.

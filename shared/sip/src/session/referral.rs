@@ -46,7 +46,7 @@ pub(super) enum Referral {
 
 /// What happens to our REFER.
 pub(super) enum ReferralInput<'a> {
-    Response(Response),
+    Response(Box<Response>),
     /// It was sent again, with credentials, under this number.
     Resent(u32),
     Unanswered,
@@ -59,7 +59,7 @@ pub(super) enum ReferralInput<'a> {
 impl Session {
     pub(super) fn on_referral_input(&mut self, endpoint: &mut Endpoint, input: ReferralInput<'_>) {
         match input {
-            ReferralInput::Response(response) => self.on_refer_response(endpoint, response),
+            ReferralInput::Response(response) => self.on_refer_response(endpoint, *response),
             ReferralInput::Resent(number) => self.on_refer_resent(number),
             ReferralInput::Unanswered => self.on_refer_unanswered(endpoint),
             ReferralInput::Report(server, request) => self.on_report(endpoint, server, request),

@@ -354,7 +354,11 @@ impl UserAgent {
             Owner::Session(id, purpose) => {
                 self.with_session(id, |s, e| s.on_unanswered(e, purpose, why));
             }
-            Owner::Outgoing(id) => self.on_outgoing_answered(id, Err(why)),
+            Owner::Outgoing(id) => {
+                if let Some(on_end) = self.parts.on_outgoing_end {
+                    on_end(self, id, Err(why));
+                }
+            }
             Owner::Subscriber(id) => self.with_subscriber(id, |s, e| s.on_unanswered(e, why)),
             Owner::Notifier(id) => self.with_notifier(id, |n, e| n.on_unanswered(e, why)),
             Owner::Publication(id) => self.with_publication(id, |p, e| p.on_unanswered(e, why)),
@@ -400,7 +404,11 @@ impl UserAgent {
             Owner::Session(id, purpose) => self.with_session(id, |session, endpoint| {
                 session.on_response(endpoint, purpose, client, answered, response);
             }),
-            Owner::Outgoing(id) => self.on_outgoing_response(id, client, answered, response),
+            Owner::Outgoing(id) => {
+                if let Some(on_end) = self.parts.on_outgoing_end {
+                    on_end(self, id, Ok((client, answered, response)));
+                }
+            }
             Owner::Subscriber(id) => self.with_subscriber(id, |subscriber, endpoint| {
                 subscriber.on_response(endpoint, client, answered, &response);
             }),

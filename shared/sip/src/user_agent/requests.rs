@@ -11,6 +11,9 @@ use crate::session::Session;
 use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
 use crate::{Address, Method, Request, Response, Status, Uri};
 
+/// A response, the transaction it is for, and how many challenges that has answered.
+pub(super) type Answered = (ClientId, u8, Response);
+
 impl UserAgent {
     // Received
 
@@ -26,7 +29,13 @@ impl UserAgent {
                 Some(id) => self.with_session(id, |session, endpoint| {
                     session.on_request(endpoint, server, request);
                 }),
-                None => self.on_subscription_request(server, &request),
+                None => match self.parts.on_subscription_request {
+                    Some(serve) => serve(self, server, &request),
+                    None => {
+                        let status = Status::CALL_DOES_NOT_EXIST;
+                        self.endpoint.respond_status(server, &request, status);
+                    }
+                },
             }
             return;
         }
@@ -180,6 +189,7 @@ impl UserAgent {
             self.endpoint.admit_message(flow, account, &mut request)?;
         }
         self.outgoing.insert(id, account);
+        self.parts.on_outgoing_end = Some(Self::on_outgoing_end);
         self.transmit_outgoing(flow, id, request, 0);
         Ok(id)
     }
@@ -192,7 +202,16 @@ impl UserAgent {
         self.endpoint.send(flow, request, Persistence::Fails, task);
     }
 
-    pub(super) fn on_outgoing_response(
+    fn on_outgoing_end(&mut self, id: OutgoingId, end: Result<Answered, NoResponse>) {
+        match end {
+            Ok((client, answered, response)) => {
+                self.on_outgoing_response(id, client, answered, response);
+            }
+            Err(why) => self.on_outgoing_answered(id, Err(why)),
+        }
+    }
+
+    fn on_outgoing_response(
         &mut self,
         id: OutgoingId,
         client: ClientId,
@@ -217,11 +236,7 @@ impl UserAgent {
         self.on_outgoing_answered(id, Ok(Box::new(response)));
     }
 
-    pub(super) fn on_outgoing_answered(
-        &mut self,
-        id: OutgoingId,
-        outcome: Result<Box<Response>, NoResponse>,
-    ) {
+    fn on_outgoing_answered(&mut self, id: OutgoingId, outcome: Result<Box<Response>, NoResponse>) {
         if self.outgoing.remove(&id).is_some() {
             self.endpoint.tell(Event::RequestAnswered { id, outcome });
         }

@@ -40,6 +40,7 @@ impl UserAgent {
         let id = SubscriptionId(self.next_id());
         let subscriber = Subscriber::new(id, speaker, wish);
         self.subscribers.insert(id, Box::new(subscriber));
+        self.parts.on_subscription_request = Some(Self::on_subscription_request);
         self.with_subscriber(id, |s, e| s.ask(e));
         self.leave();
         Ok(id)

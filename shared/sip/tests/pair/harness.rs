@@ -109,6 +109,9 @@ pub(crate) fn config(name: &str) -> Config {
     }
 }
 
+/// [`UserAgent::new`], or another.
+type MakeAgent = fn(Config, Box<dyn TokenSource + Send>) -> UserAgent;
+
 impl Pair {
     /// Two agents on a link that is up.
     pub(crate) fn on(link: Link) -> Self {
@@ -155,9 +158,13 @@ impl Pair {
     /// Puts a new agent in the place of one, which is forgotten with all it knew. The flow stays
     /// up.
     pub(crate) fn rebuild(&mut self, side: Side, config: Config) {
+        self.rebuild_as(side, UserAgent::new, config);
+    }
+
+    pub(crate) fn rebuild_as(&mut self, side: Side, make: MakeAgent, config: Config) {
         let seed = 100 + self.messages.len() as u64;
         let tokens = Box::new(SeededTokens::new(seed));
-        self.agents.insert(side, UserAgent::new(config, tokens));
+        self.agents.insert(side, make(config, tokens));
         self.timeouts.remove(&side);
         let transport = self.link.transport.clone();
         let flow = FLOW;

@@ -9,6 +9,7 @@ mod challenges;
 mod events;
 mod facts;
 mod flows;
+mod for_calls;
 mod forks;
 mod given;
 mod harness;

@@ -207,7 +207,12 @@ fn a_replacement_outlives_what_it_was_to_replace() {
 }
 
 /// A request outside of dialogs to A, with these header lines.
-fn stranger(invite: &Request, number: u32, method: &Method, lines: &[(&str, &str)]) -> Message {
+pub(crate) fn stranger(
+    invite: &Request,
+    number: u32,
+    method: &Method,
+    lines: &[(&str, &str)],
+) -> Message {
     let mut request = invite.clone();
     request.method = method.clone();
     let headers = &mut request.headers;

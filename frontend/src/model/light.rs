@@ -117,7 +117,8 @@ fn failed(cause: &RegistrationFailure, retry_in: Option<Duration>) -> Line {
 }
 
 fn whole_seconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+    let begun = u64::from(duration.subsec_millis() > 0);
+    u32::try_from(duration.as_secs().saturating_add(begun)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

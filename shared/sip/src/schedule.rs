@@ -67,7 +67,10 @@ impl<K: Copy + Ord> Schedule<K> {
         let moments = &self.moments;
         let runs = |Reverse((at, key)): &Reverse<(Moment, K)>| moments.get(key) == Some(at);
         if self.queue.len() > 2 * moments.len() + SLACK {
-            self.queue.retain(runs);
+            self.queue.clear();
+            for (key, at) in moments.iter() {
+                self.queue.push(Reverse((*at, *key)));
+            }
         }
         while self.queue.peek().is_some_and(|top| !runs(top)) {
             self.queue.pop();

@@ -69,7 +69,7 @@ impl KeyPress {
     /// Writes `application/dtmf-relay`.
     #[must_use]
     pub fn to_body(&self) -> Body {
-        let millis = self.duration.as_millis();
+        let millis = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let text = format!("Signal={}\r\nDuration={millis}\r\n", self.key);
         body("application/dtmf-relay", text)
     }

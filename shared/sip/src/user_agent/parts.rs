@@ -56,7 +56,7 @@ impl UserAgent {
     /// An agent for a program that has to be small: it does what commands say, and takes calls.
     /// Whatever `config` says, it serves no events and lets no peer transfer or replace a call. It
     /// never asks the application for the answer to a challenge, so that an account needs its
-    /// [`Secret`](crate::Secret); [`CallFacts`](crate::CallFacts) and
+    /// [`Secret`](crate::auth::Secret); [`CallFacts`](crate::CallFacts) and
     /// [`Binding::push`](crate::Binding) stay empty.
     #[must_use]
     pub fn for_calls(mut config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {

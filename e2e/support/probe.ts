@@ -114,7 +114,7 @@ export async function expectSilence(page: Page): Promise<void> {
 }
 
 /** WebAudio plays these frequencies together, and what lies between them is quiet. */
-export async function expectTones(page: Page, low: number, high: number): Promise<void> {
+export async function expectTones(page: Page, low: number, high: number, timeout = 10_000): Promise<void> {
   await expect
     .poll(
       () =>
@@ -122,7 +122,7 @@ export async function expectTones(page: Page, low: number, high: number): Promis
           const [first, second, between] = window.probe.heard(low, high, (low + high) / 2);
           return Math.min(first, second) > -60 && between < Math.min(first, second) - 12;
         }, [low, high] as const),
-      { message: `tones of ${low} and ${high} Hz`, intervals: [20] },
+      { message: `tones of ${low} and ${high} Hz`, intervals: [20], timeout },
     )
     .toBe(true);
 }

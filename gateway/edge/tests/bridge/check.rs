@@ -85,8 +85,8 @@ async fn a_certificate_that_is_not_trusted_is_told_with_what_may_help() {
              `upstream.uri`.",
         ),
     ] {
-        let theirs = crate::transports::authority(name);
-        let others = crate::transports::authority("127.0.0.1");
+        let theirs = crate::transports::tls::authority(name);
+        let others = crate::transports::tls::authority("127.0.0.1");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let acceptor = theirs.acceptor.clone();
@@ -96,7 +96,7 @@ async fn a_certificate_that_is_not_trusted_is_told_with_what_may_help() {
         });
         let uri = format!("sip:{addr};transport=tls");
         let trusted = if trusted { &theirs } else { &others };
-        let finding = check(crate::transports::trusting(&uri, trusted, &folder)).await;
+        let finding = check(crate::transports::tls::trusting(&uri, trusted, &folder)).await;
         assert!(!finding.reached);
         assert!(finding.words[0].ends_with(expected), "{finding}");
         assert!(!soon("the handshake", serving).await.unwrap());

@@ -2,6 +2,14 @@ use sidetone_sip::{Method, Status};
 
 use crate::support::{Gateway, Pbx, pbx_request, register, request_of};
 
+/// What asks for a registration first.
+const EARLY: &str = "MESSAGE sip:202@office.example SIP/2.0
+    Via: SIP/2.0/WS b.invalid;branch=z9hG4bKearly
+    From: <sip:201@office.example>;tag=caller
+    To: <sip:202@office.example>
+    Call-ID: early
+    CSeq: 1 MESSAGE";
+
 fn dialog(number: u32) -> String {
     format!(
         "From: <sip:202@office.example>;tag=far
@@ -64,16 +72,7 @@ async fn a_request_ahead_of_its_registration_waits_for_it() {
     let mut pbx = Pbx::start().await;
     let gateway = Gateway::start(pbx.upstream()).await;
     let mut browser = gateway.browser().await;
-    browser
-        .send(
-            "MESSAGE sip:202@office.example SIP/2.0
-             Via: SIP/2.0/WS b.invalid;branch=z9hG4bKearly
-             From: <sip:201@office.example>;tag=caller
-             To: <sip:202@office.example>
-             Call-ID: early
-             CSeq: 1 MESSAGE",
-        )
-        .await;
+    browser.send(EARLY).await;
     // The registration overtakes it.
     browser.register(&mut pbx, "one").await;
     let (message, gw) = pbx.request(Method::Message).await;
@@ -86,16 +85,7 @@ async fn a_registration_that_fails_takes_what_waited_with_it() {
     let mut pbx = Pbx::start().await;
     let gateway = Gateway::start(pbx.upstream()).await;
     let mut browser = gateway.browser().await;
-    browser
-        .send(
-            "MESSAGE sip:202@office.example SIP/2.0
-             Via: SIP/2.0/WS b.invalid;branch=z9hG4bKearly
-             From: <sip:201@office.example>;tag=caller
-             To: <sip:202@office.example>
-             Call-ID: early
-             CSeq: 1 MESSAGE",
-        )
-        .await;
+    browser.send(EARLY).await;
     browser.send(&register("one", 1)).await;
     let (request, gw) = pbx.request(Method::Register).await;
     pbx.respond(&request, 403, "x", gw).await;

@@ -109,16 +109,22 @@ fn upstream(pbx: &UdpSocket) -> UpstreamConfig {
     }
 }
 
-#[tokio::test]
-async fn a_browser_calls_through_a_pbx_that_knows_no_web_rtc() {
-    let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let office = upstream(&pbx);
+/// A gateway before `pbx`, and a browser's socket there.
+async fn running(pbx: &UdpSocket) -> (Running, Browser) {
+    let office = upstream(pbx);
     let running = Running::start(|config| {
         config.upstreams = vec![office];
         config.bridge.listen = "127.0.0.1:0".parse().ok();
     })
     .await;
-    let (mut browser, _) = connect_async(running.handshake()).await.unwrap();
+    let (browser, _) = connect_async(running.handshake()).await.unwrap();
+    (running, browser)
+}
+
+#[tokio::test]
+async fn a_browser_calls_through_a_pbx_that_knows_no_web_rtc() {
+    let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (running, mut browser) = running(&pbx).await;
     let register = "REGISTER sip:office.example SIP/2.0
         Via: SIP/2.0/WS b.invalid;branch=z9hG4bKr
         From: <sip:201@office.example>;tag=r
@@ -197,13 +203,7 @@ async fn a_browser_calls_through_a_pbx_that_knows_no_web_rtc() {
 #[tokio::test]
 async fn what_is_for_no_upstream_is_the_switchs() {
     let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let office = upstream(&pbx);
-    let running = Running::start(|config| {
-        config.upstreams = vec![office];
-        config.bridge.listen = "127.0.0.1:0".parse().ok();
-    })
-    .await;
-    let (mut browser, _) = connect_async(running.handshake()).await.unwrap();
+    let (_running, mut browser) = running(&pbx).await;
     let options = "OPTIONS sip:demo.local SIP/2.0
         Via: SIP/2.0/WS b.invalid;branch=z9hG4bKo
         From: <sip:101@demo.local>;tag=o

@@ -1,42 +1,28 @@
-//! What the browser says, on its way to the switch or to a PBX.
+//! What the browser asks, of the switch or of a PBX, and what PBXs answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sidetone_sip::message::{Host, Incoming as Read, Limits, RetryAfter, read_frame};
-use sidetone_sip::transaction::{Persistence, ServerId};
-use sidetone_sip::{FlowId, Message, Method, Request, Response, Status, Text, Uri};
+use sidetone_sip::transaction::ServerId;
+use sidetone_sip::{Message, Method, Request, Response, Status, Text, Uri};
 
-use super::leg::{Leg, Note, Outgoing, Way, begun};
+use super::leg::{Leg, Outgoing, Way, begun};
 use super::media::Passage;
-use super::{BROWSER, Due, MOST_WAITING, Phone, REGISTER_PATIENCE};
-use crate::bridge::binding::{self, Binding, Outcome, Registering};
+use super::permission::Permission;
+use super::{BROWSER, Phone};
+use crate::bridge::binding::{self, Registering};
 use crate::bridge::border;
 use crate::bridge::config::Protocol;
-use crate::bridge::link::{Hop, Link};
 use crate::bridge::pbx::Pbx;
-use crate::bridge::phones::Input;
 use crate::bridge::post;
 use crate::bridge::token::{PhoneId, RouteToken};
-
-/// RFC 3261 §18.1.1: larger requests go over a connection.
-const LARGEST_DATAGRAM: usize = 1300;
-/// What Via and Contact add, about.
-const OURS: usize = 200;
 
 /// Where a request of the browser goes.
 pub(super) struct Destination {
     pub(super) pbx: Arc<Pbx>,
     /// The dialog it belongs to, if it says so and it is true.
     pub(super) route: Option<RouteToken>,
-}
-
-/// Whether a request may go out.
-enum Permission {
-    Granted,
-    /// It speaks for an account that is not registered here; it may be soon.
-    NotYet,
-    Refused,
 }
 
 impl Phone {
@@ -75,7 +61,7 @@ impl Phone {
     }
 
     /// The upstream that a request is for; `None`: the switch.
-    fn destination(&self, request: &Request) -> Option<Destination> {
+    pub(super) fn destination(&self, request: &Request) -> Option<Destination> {
         let shared = &self.shared;
         if let Some(route) = border::route_token(&shared.key, request) {
             let pbx = Arc::clone(shared.pbx(route.upstream)?);
@@ -98,88 +84,6 @@ impl Phone {
         });
         let (pbx, route) = (Arc::clone(pbx?), None);
         Some(Destination { pbx, route })
-    }
-
-    async fn on_request(&mut self, request: Request, destination: Destination) {
-        let may_wait = !matches!(request.method, Method::Ack | Method::Register);
-        if may_wait && matches!(self.permission(&request, &destination), Permission::NotYet) {
-            if self.waiting.len() < MOST_WAITING {
-                if self.waiting.is_empty() {
-                    self.start_timer(Due::Waiting, REGISTER_PATIENCE);
-                }
-                self.waiting.push(request);
-            }
-            return;
-        }
-        let message = Message::Request(request);
-        self.transactions
-            .handle_message(self.now(), BROWSER, message);
-        self.settle(Some(destination)).await;
-    }
-
-    fn permission(&self, request: &Request, destination: &Destination) -> Permission {
-        let from = binding::account(&request.headers.from.uri);
-        if request.method == Method::Register {
-            let to = binding::account(&request.headers.to.uri);
-            return match from.is_some() && from == to {
-                true => Permission::Granted,
-                false => Permission::Refused,
-            };
-        }
-        // Nobody else could know the token of the dialog.
-        if destination.route.is_some() && request.headers.to.tag().is_some() {
-            return Permission::Granted;
-        }
-        let upstream = destination.pbx.id;
-        let bindings = self.seat.iter().flat_map(|seat| &seat.bindings);
-        let mut here = bindings
-            .filter(|bound| bound.upstream == upstream)
-            .peekable();
-        if here.peek().is_none() {
-            return match destination.pbx.config.guests {
-                true => Permission::Granted,
-                false => Permission::NotYet,
-            };
-        }
-        let anonymous = matches!(&request.headers.from.uri, Uri::Sip(uri)
-            if uri.host == Host::Name("anonymous.invalid".into()));
-        match anonymous || here.any(|bound| Some(&bound.account) == from.as_ref()) {
-            true => Permission::Granted,
-            false => Permission::Refused,
-        }
-    }
-
-    /// Lets go what waited for a registration.
-    pub(super) async fn release_waiting(&mut self) {
-        self.stop_timer(Due::Waiting);
-        for request in std::mem::take(&mut self.waiting) {
-            if let Some(destination) = self.destination(&request) {
-                // A future that holds itself must be boxed; few ever wait.
-                Box::pin(self.on_request(request, destination)).await;
-            }
-        }
-    }
-
-    /// Refuses what waited in vain, at `upstream` only if one is named.
-    pub(super) async fn refuse_waiting(&mut self, upstream: Option<&Arc<Pbx>>) {
-        self.stop_timer(Due::Waiting);
-        let waiting = std::mem::take(&mut self.waiting);
-        for request in waiting {
-            let Some(destination) = self.destination(&request) else {
-                continue;
-            };
-            if upstream.is_some_and(|pbx| pbx.id != destination.pbx.id) {
-                self.waiting.push(request);
-                continue;
-            }
-            let message = Message::Request(request);
-            self.transactions
-                .handle_message(self.now(), BROWSER, message);
-            Box::pin(self.settle(Some(destination))).await;
-        }
-        if !self.waiting.is_empty() {
-            self.start_timer(Due::Waiting, REGISTER_PATIENCE);
-        }
     }
 
     pub(super) async fn on_browser_request(
@@ -264,23 +168,6 @@ impl Phone {
         of_call.or(route.map(|route| route.shift)).unwrap_or(0)
     }
 
-    /// Where to try: where the dialog is, then wherever the upstream is.
-    async fn hops(&self, to: &Destination) -> Vec<Hop> {
-        let mut hops = to.pbx.hops().await;
-        if let Some(route) = &to.route {
-            let target = to.pbx.config.next_hop();
-            let hop = Hop {
-                protocol: route.protocol,
-                addr: route.peer,
-                name: target.host.clone(),
-                path: target.path.as_str().into(),
-            };
-            hops.retain(|other| (other.protocol, other.addr) != (hop.protocol, hop.addr));
-            hops.insert(0, hop);
-        }
-        hops
-    }
-
     /// The phone as the PBX will know it.
     fn who(&self, request: &Request, to: &Destination) -> (PhoneId, Option<Registering>) {
         let upstream = to.pbx.id;
@@ -309,104 +196,7 @@ impl Phone {
         (phone, Some(registering))
     }
 
-    /// Sends a request to the next of its hops, or answers that there is none.
-    pub(super) fn attempt(&mut self, server: ServerId) {
-        let Some(Leg {
-            way: Way::ToPbx(outgoing),
-            ..
-        }) = self.legs.get_mut(&server)
-        else {
-            return;
-        };
-        let Some(hop) = outgoing.hops.pop_front() else {
-            let (request, pbx) = (outgoing.request.clone(), Arc::clone(&outgoing.pbx));
-            self.note_unserved(&request, &pbx);
-            self.unreachable(server);
-            return;
-        };
-        let (pbx, phone) = (Arc::clone(&outgoing.pbx), outgoing.phone);
-        let attempt = outgoing.attempt;
-        outgoing.attempt = attempt.wrapping_add(1);
-        let mut request = outgoing.request.clone();
-        let now = self.now();
-        self.use_line(phone);
-        let (link, alternative) = self.link_for(&pbx, &hop, attempt, phone, &mut request);
-        let flow = link.flow;
-        let note = Note {
-            server: Some(server),
-        };
-        let client = self
-            .transactions
-            .forward(now, flow, request, Persistence::Fails, note);
-        if let Some(leg) = self.legs.get_mut(&server) {
-            leg.client = client;
-            if let Way::ToPbx(outgoing) = &mut leg.way {
-                outgoing.flow = flow;
-                outgoing.protocol = hop.protocol;
-                outgoing.peer = Some(hop.addr);
-                outgoing.for_size = alternative.is_some();
-                if let Some(hop) = alternative {
-                    outgoing.hops.push_front(hop);
-                }
-            }
-        }
-    }
-
-    /// The link to `hop`, for which `request` is made fit. If the request is too large for a
-    /// datagram, that is a connection, and what was asked for remains as the alternative.
-    fn link_for(
-        &mut self,
-        pbx: &Arc<Pbx>,
-        hop: &Hop,
-        attempt: u8,
-        phone: PhoneId,
-        request: &mut Request,
-    ) -> (Link, Option<Hop>) {
-        // The browser's Via is still there.
-        let branch = self.shared.key.branch(&post::request_parts(request));
-        let branch = post::branch(self.id, branch, attempt);
-        let mut link = self.link_to(pbx, hop);
-        let mut alternative = None;
-        if hop.protocol == Protocol::Udp && !pbx.is_without_tcp(hop.addr) && is_large(request) {
-            let connection = Hop {
-                protocol: Protocol::Tcp,
-                ..hop.clone()
-            };
-            link = self.link_to(pbx, &connection);
-            alternative = Some(hop.clone());
-        }
-        let key = &self.shared.key;
-        border::hide_contacts(key, &mut request.headers.contact, pbx.id, phone, &link);
-        request.headers.via = vec![border::via(&link, &branch)];
-        (link, alternative)
-    }
-
-    /// A phone that comes back goes on over the connection that it had.
-    fn use_line(&mut self, phone: PhoneId) {
-        if let Some(line) = self.shared.phones.line(phone)
-            && line.is_open()
-            && self.link(line.flow).is_none()
-        {
-            self.add_link(line);
-        }
-    }
-
-    fn link_to(&mut self, pbx: &Arc<Pbx>, hop: &Hop) -> Link {
-        let mut links = self.links.iter();
-        let same =
-            |link: &&Link| link.protocol == hop.protocol && link.peer == hop.addr && link.is_open();
-        if let Some(link) = links.find(same) {
-            return link.clone();
-        }
-        let link = match hop.protocol {
-            Protocol::Udp => Link::datagrams(&self.shared, hop.addr),
-            _ => Link::connect(&self.shared, pbx.tls.clone(), hop, self.task.clone()),
-        };
-        self.add_link(link.clone());
-        link
-    }
-
-    fn note_unserved(&mut self, request: &Request, pbx: &Pbx) {
+    pub(super) fn note_unserved(&mut self, request: &Request, pbx: &Pbx) {
         if request.method == Method::Register
             && let Some(seat) = &mut self.seat
             && !seat.unserved.contains(&pbx.id)
@@ -416,7 +206,7 @@ impl Phone {
     }
 
     /// RFC 3261 §21.5.4: try again soon, but not all at once.
-    fn unreachable(&mut self, server: ServerId) {
+    pub(super) fn unreachable(&mut self, server: ServerId) {
         if let Some(request) = self.transactions.served_request(server) {
             let status = Status::SERVICE_UNAVAILABLE;
             let mut response = Response::to(request, status, Some(&self.tag(request)));
@@ -522,80 +312,4 @@ impl Phone {
             _ => self.respond(server, &response),
         }
     }
-
-    /// The PBX believes that this is the phone.
-    async fn on_registered(&mut self, registering: Registering, outcome: Outcome, link: FlowId) {
-        let Registering {
-            upstream,
-            account,
-            phone,
-        } = registering;
-        let seats = self.seat.as_mut();
-        if outcome == Outcome::Unregistered {
-            if let Some(seat) = seats {
-                seat.bindings.retain(|binding| binding.phone != phone);
-            }
-            if phone != self.id && self.claims.contains(&phone) {
-                self.claims.retain(|claim| *claim != phone);
-                self.shared.phones.release(phone, &self.task);
-            }
-            return;
-        }
-        let binding = Binding {
-            upstream,
-            account,
-            phone,
-            link,
-        };
-        if let Some(successor) = &self.successor {
-            // A successor that is over has no use for it.
-            let line = self.link(link).filter(|link| link.is_connection()).cloned();
-            let _ = successor
-                .send(Input::Bound(Box::new((binding, line))))
-                .await;
-            return;
-        }
-        self.bind(binding);
-        if self.claims.contains(&phone) {
-            self.release_waiting().await;
-        } else if let Some(other) = self.shared.phones.find(phone) {
-            self.hand_over(other).await;
-        }
-    }
-
-    /// The phone had a task already: that one takes the socket, and this one only ends what it has
-    /// begun.
-    async fn hand_over(&mut self, other: tokio::sync::mpsc::Sender<Input>) {
-        self.flush();
-        let Some(seat) = self.seat.take() else { return };
-        let waiting = std::mem::take(&mut self.waiting);
-        self.stop_timer(Due::Waiting);
-        self.start_timer(Due::Linger, super::CANCEL_PATIENCE);
-        self.successor = Some(other.clone());
-        let lines = self.links.iter().filter(|link| link.is_connection());
-        let lines: Vec<Link> = lines.cloned().collect();
-        if let Err(failed) = other.send(Input::Adopt(Box::new((seat, lines)))).await {
-            // It ended just now.
-            self.successor = None;
-            if let Input::Adopt(phone) = failed.0 {
-                let (seat, _) = *phone;
-                let bindings = seat.bindings.clone();
-                self.seat = Some(seat);
-                self.stop_timer(Due::Linger);
-                for binding in bindings {
-                    self.bind(binding);
-                }
-            }
-        }
-        for request in waiting {
-            if let Some(destination) = self.destination(&request) {
-                Box::pin(self.on_request(request, destination)).await;
-            }
-        }
-    }
-}
-
-fn is_large(request: &Request) -> bool {
-    let body = request.body.len();
-    body > LARGEST_DATAGRAM || request.to_bytes().len() + OURS > LARGEST_DATAGRAM
 }

@@ -13,16 +13,19 @@
 //! device of the same account, and is believed by the PBX, is given the task that served it before,
 //! and what was under way goes on.
 
+mod attempt;
 mod from_browser;
 mod from_pbx;
 mod leg;
 mod media;
+mod permission;
+mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_sip::message::{Host, Transport};
+use sidetone_sip::message::Host;
 use sidetone_sip::transaction::{Happening, ServerId, Transactions};
 use sidetone_sip::{FlowId, Message, Moment, Request, Response, Status, Text, Timers};
 use tokio::sync::mpsc;
@@ -31,7 +34,6 @@ use tokio::time::{Instant, sleep_until};
 use self::from_browser::Destination;
 use self::leg::{Leg, Note};
 use self::media::Call;
-use super::binding::Binding;
 use super::link::Link;
 use super::phones::{Input, Origin};
 use super::seat::Seat;
@@ -309,90 +311,6 @@ impl Phone {
     fn tag(&self, request: &Request) -> String {
         let parts = super::post::request_parts(request);
         format!("{:016x}", self.shared.key.branch(&parts))
-    }
-
-    // The seat
-
-    fn raise(&mut self) {
-        let transport = match self.secure {
-            true => Transport::Wss,
-            false => Transport::Ws,
-        };
-        self.transactions.handle_transport_up(BROWSER, transport);
-    }
-
-    fn on_socket_gone(&mut self) {
-        self.seat = None;
-        self.waiting.clear();
-        self.stop_timer(Due::Waiting);
-        self.stop_timer(Due::Renew);
-        self.transactions.handle_transport_down(BROWSER);
-        self.start_timer(Due::Linger, self.shared.linger);
-    }
-
-    /// Closes the socket; a browser that wants to go on comes back.
-    fn drop_seat(&mut self) {
-        self.on_socket_gone();
-        // The socket closes when nobody can write to it.
-        self.outbound = mpsc::channel(1).0;
-    }
-
-    /// The browser is sent away within two seconds, so that not all come back at once.
-    fn renew(&mut self) {
-        if !self.due.iter().any(|(_, due)| *due == Due::Renew) {
-            let delay = Duration::from_millis(super::random() % 2000);
-            self.start_timer(Due::Renew, delay);
-        }
-    }
-
-    /// The same phone on a new socket: the old one is over, and what waited goes on.
-    async fn adopt(&mut self, seat: Seat, lines: Vec<Link>) {
-        tracing::info!(flow = seat.info.id.0, "a phone came back");
-        self.take_lines(lines);
-        self.transactions.handle_transport_down(BROWSER);
-        self.stop_timer(Due::Linger);
-        self.stop_timer(Due::Renew);
-        self.outbound = seat.outbound.clone();
-        self.secure = seat.info.secure;
-        let bindings = seat.bindings.clone();
-        self.seat = Some(seat);
-        for binding in bindings {
-            self.bind(binding);
-        }
-        self.raise();
-        self.settle(None).await;
-    }
-
-    /// Connections that a phone has registered over go with it.
-    fn take_lines(&mut self, lines: impl IntoIterator<Item = Link>) {
-        for line in lines {
-            line.belong_to(&self.task);
-            if self.link(line.flow).is_none() {
-                self.add_link(line);
-            }
-        }
-    }
-
-    fn bind(&mut self, binding: Binding) {
-        if self.claim(binding.phone) {
-            let line = self.link(binding.link).filter(|link| link.is_connection());
-            self.shared.phones.note_line(binding.phone, line.cloned());
-        }
-        if let Some(seat) = &mut self.seat {
-            seat.bindings.retain(|other| other.phone != binding.phone);
-            seat.unserved
-                .retain(|upstream| *upstream != binding.upstream);
-            seat.bindings.push(binding);
-        }
-    }
-
-    /// Makes this the task of `phone`; false if another one is.
-    fn claim(&mut self, phone: PhoneId) -> bool {
-        let claimed = self.shared.phones.claim(phone, &self.task).is_ok();
-        if claimed && !self.claims.contains(&phone) {
-            self.claims.push(phone);
-        }
-        claimed
     }
 
     /// What is still asked of a phone that won't come back is answered.

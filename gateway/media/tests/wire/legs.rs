@@ -1,8 +1,6 @@
 //! Whole calls over real sockets against an independent WebRTC implementation.
 
-mod peer;
-
-use peer::{OPUS, PCMU, Peer, TELEPHONE_EVENT, media};
+use crate::peer::{OPUS, PCMU, Peer, TELEPHONE_EVENT, media};
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use sidetone_media::{LegEvent, Program};
 

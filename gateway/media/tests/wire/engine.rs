@@ -1,23 +1,10 @@
 //! The engine under bad input, and what it leaves behind.
 
-mod peer;
-
 use std::time::Duration;
 
-use peer::{OPUS, Peer, media};
-use sidetone_media::{Counters, Media, MediaConfig, MediaError, Program};
+use crate::peer::{OPUS, Peer, media, until};
+use sidetone_media::{Media, MediaConfig, MediaError, Program};
 use tokio::net::UdpSocket;
-
-/// Waits for the engine to have counted `done`.
-async fn until(media: &Media, what: &str, done: impl Fn(&Counters) -> bool) {
-    let waiting = async {
-        while !done(&media.counters()) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-    assert!(waited.is_ok(), "in vain for {what}: {:?}", media.counters());
-}
 
 #[tokio::test]
 async fn a_dropped_leg_leaves_nothing_behind() {

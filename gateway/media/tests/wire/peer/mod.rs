@@ -1,8 +1,5 @@
 //! A browser's end of a call, by an implementation that is not ours.
 
-// Not every test uses all of it, and all of it is test.
-#![allow(dead_code, clippy::unwrap_used)]
-
 pub(crate) mod pbx;
 
 use std::net::SocketAddr;
@@ -31,7 +28,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
-use sidetone_media::{Leg, LegEvent, Media, Relay, RelayEvent};
+use sidetone_media::{Counters, Leg, LegEvent, Media, Relay, RelayEvent};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
@@ -40,7 +37,7 @@ pub(crate) const PCMU: u8 = 0;
 pub(crate) const TELEPHONE_EVENT: u8 = 126;
 
 /// Nothing here takes that long; a test that waits longer has failed.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 const SSRC: u32 = 0x5eed;
 
 /// The peer, its socket and what it has heard.
@@ -321,4 +318,15 @@ pub(crate) async fn media_with(relay_ports: std::ops::RangeInclusive<u16>) -> Me
         relay_ports,
     };
     Media::start(config).await.unwrap()
+}
+
+/// Waits for the engine to have counted `done`.
+pub(crate) async fn until(media: &Media, what: &str, done: impl Fn(&Counters) -> bool) {
+    let waiting = async {
+        while !done(&media.counters()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE, waiting).await;
+    assert!(waited.is_ok(), "in vain for {what}: {:?}", media.counters());
 }

@@ -1,0 +1,142 @@
+//! Where a request of the browser is sent, and where next.
+
+use std::sync::Arc;
+
+use sidetone_sip::Request;
+use sidetone_sip::transaction::{Persistence, ServerId};
+
+use super::Phone;
+use super::from_browser::Destination;
+use super::leg::{Leg, Note, Way};
+use crate::bridge::border;
+use crate::bridge::config::Protocol;
+use crate::bridge::link::{Hop, Link};
+use crate::bridge::pbx::Pbx;
+use crate::bridge::post;
+use crate::bridge::token::PhoneId;
+
+/// RFC 3261 §18.1.1: larger requests go over a connection.
+const LARGEST_DATAGRAM: usize = 1300;
+/// What Via and Contact add, about.
+const OURS: usize = 200;
+
+impl Phone {
+    /// Where to try: where the dialog is, then wherever the upstream is.
+    pub(super) async fn hops(&self, to: &Destination) -> Vec<Hop> {
+        let mut hops = to.pbx.hops().await;
+        if let Some(route) = &to.route {
+            let target = to.pbx.config.next_hop();
+            let hop = Hop {
+                protocol: route.protocol,
+                addr: route.peer,
+                name: target.host.clone(),
+                path: target.path.as_str().into(),
+            };
+            hops.retain(|other| (other.protocol, other.addr) != (hop.protocol, hop.addr));
+            hops.insert(0, hop);
+        }
+        hops
+    }
+
+    /// Sends a request to the next of its hops, or answers that there is none.
+    pub(super) fn attempt(&mut self, server: ServerId) {
+        let Some(Leg {
+            way: Way::ToPbx(outgoing),
+            ..
+        }) = self.legs.get_mut(&server)
+        else {
+            return;
+        };
+        let Some(hop) = outgoing.hops.pop_front() else {
+            let (request, pbx) = (outgoing.request.clone(), Arc::clone(&outgoing.pbx));
+            self.note_unserved(&request, &pbx);
+            self.unreachable(server);
+            return;
+        };
+        let (pbx, phone) = (Arc::clone(&outgoing.pbx), outgoing.phone);
+        let attempt = outgoing.attempt;
+        outgoing.attempt = attempt.wrapping_add(1);
+        let mut request = outgoing.request.clone();
+        let now = self.now();
+        self.use_line(phone);
+        let (link, alternative) = self.link_for(&pbx, &hop, attempt, phone, &mut request);
+        let flow = link.flow;
+        let note = Note {
+            server: Some(server),
+        };
+        let client = self
+            .transactions
+            .forward(now, flow, request, Persistence::Fails, note);
+        if let Some(leg) = self.legs.get_mut(&server) {
+            leg.client = client;
+            if let Way::ToPbx(outgoing) = &mut leg.way {
+                outgoing.flow = flow;
+                outgoing.protocol = hop.protocol;
+                outgoing.peer = Some(hop.addr);
+                outgoing.for_size = alternative.is_some();
+                if let Some(hop) = alternative {
+                    outgoing.hops.push_front(hop);
+                }
+            }
+        }
+    }
+
+    /// The link to `hop`, for which `request` is made fit. If the request is too large for a
+    /// datagram, that is a connection, and what was asked for remains as the alternative.
+    pub(super) fn link_for(
+        &mut self,
+        pbx: &Arc<Pbx>,
+        hop: &Hop,
+        attempt: u8,
+        phone: PhoneId,
+        request: &mut Request,
+    ) -> (Link, Option<Hop>) {
+        // The browser's Via is still there.
+        let branch = self.shared.key.branch(&post::request_parts(request));
+        let branch = post::branch(self.id, branch, attempt);
+        let mut link = self.link_to(pbx, hop);
+        let mut alternative = None;
+        if hop.protocol == Protocol::Udp && !pbx.is_without_tcp(hop.addr) && is_large(request) {
+            let connection = Hop {
+                protocol: Protocol::Tcp,
+                ..hop.clone()
+            };
+            link = self.link_to(pbx, &connection);
+            alternative = Some(hop.clone());
+        }
+        let key = &self.shared.key;
+        border::hide_contacts(key, &mut request.headers.contact, pbx.id, phone, &link);
+        request.headers.via = vec![border::via(&link, &branch)];
+        (link, alternative)
+    }
+
+    /// A phone that comes back goes on over the connection that it had.
+    fn use_line(&mut self, phone: PhoneId) {
+        if let Some(line) = self.shared.phones.line(phone)
+            && line.is_open()
+            && self.link(line.flow).is_none()
+        {
+            self.add_link(line);
+        }
+    }
+
+    fn link_to(&mut self, pbx: &Arc<Pbx>, hop: &Hop) -> Link {
+        let mut links = self.links.iter();
+        let same =
+            |link: &&Link| link.protocol == hop.protocol && link.peer == hop.addr && link.is_open();
+        if let Some(link) = links.find(same) {
+            return link.clone();
+        }
+        let link = match hop.protocol {
+            Protocol::Udp => Link::datagrams(&self.shared, hop.addr),
+            _ => Link::connect(&self.shared, pbx.tls.clone(), hop, self.task.clone()),
+        };
+        self.add_link(link.clone());
+        link
+    }
+}
+
+fn is_large(request: &Request) -> bool {
+    let body = request.body.len();
+    body > LARGEST_DATAGRAM || request.to_bytes().len() + OURS > LARGEST_DATAGRAM
+}

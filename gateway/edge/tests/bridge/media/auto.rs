@@ -1,0 +1,122 @@
+//! A PBX of which nobody said whether it speaks WebRTC.
+
+use sidetone_edge::MediaMode;
+use sidetone_sip::Method;
+
+use super::{World, body, invite, within};
+use crate::support::dialog_of;
+
+#[tokio::test]
+async fn a_pbx_that_speaks_web_rtc_keeps_its_own_sound() {
+    let mut world = World::start(MediaMode::Auto).await;
+    world.browser.send(&invite(1, "", "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(body(&asked.body), "offer\r\n");
+    let direct = "v=0\r\na=fingerprint:sha-256 00\r\n";
+    world.answers(&asked, 200, "callee", direct).await;
+    let answer = world.browser.response(200).await;
+    assert_eq!(body(&answer.body), direct);
+    world
+        .pbx_sends(world.incoming("INVITE", 1, "", direct))
+        .await;
+    let rings = world.browser.request(Method::Invite).await;
+    assert_eq!(body(&rings.body), direct);
+    world.told_nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_pbx_that_refuses_web_rtc_is_offered_the_call_anew_and_remembered() {
+    let mut world = World::start(MediaMode::Auto).await;
+    world.browser.send(&invite(7, "", "offer")).await;
+    let (asked, gw) = world.pbx.request(Method::Invite).await;
+    assert_eq!(body(&asked.body), "offer\r\n");
+    world.pbx.respond(&asked, 488, "refusing", gw).await;
+    let (ack, _) = world.pbx.request(Method::Ack).await;
+    assert_eq!(ack.headers.via, asked.headers.via);
+    let (again, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(body(&again.body), "browser offers: offer\r\n");
+    assert_eq!(again.headers.call_id, asked.headers.call_id);
+    assert_eq!(again.headers.from, asked.headers.from);
+    assert_eq!(again.headers.cseq.number, 8);
+    assert_ne!(again.headers.via[0].branch(), asked.headers.via[0].branch());
+    world.pbx.respond(&again, 180, "callee", gw).await;
+    let ringing = world.browser.response(180).await;
+    assert_eq!(ringing.headers.cseq.number, 7);
+    world.answers(&again, 200, "callee", "answer").await;
+    let answer = world.browser.response(200).await;
+    assert_eq!(answer.headers.cseq.number, 7);
+    assert_eq!(body(&answer.body), "pbx answers callee: answer");
+    let dialog = dialog_of(&answer);
+    // What the browser counts, the PBX counts one further.
+    world.browser.send(&within("ACK", 7, &dialog, "")).await;
+    let (ack, _) = world.pbx.request(Method::Ack).await;
+    assert_eq!(ack.headers.cseq.number, 8);
+    world.browser.send(&within("BYE", 8, &dialog, "")).await;
+    let (bye, _) = world.pbx.request(Method::Bye).await;
+    assert_eq!(bye.headers.cseq.number, 9);
+    world.pbx.respond(&bye, 200, "callee", gw).await;
+    let ended = world.browser.response(200).await;
+    assert_eq!(ended.headers.cseq.number, 8);
+    // The next call knows it from the start.
+    let next = invite(1, "", "offer").replace("Call-ID: call", "Call-ID: next");
+    world.browser.send(&next).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(body(&asked.body), "browser offers: offer\r\n");
+    assert_eq!(asked.headers.cseq.number, 1);
+    let expected = [
+        "anchored",
+        "browser offers",
+        "pbx answers callee",
+        "confirmed callee",
+        "closed",
+        "anchored",
+        "browser offers",
+    ];
+    world.told(&expected).await;
+    world.told_nothing_more().await;
+}
+
+#[tokio::test]
+async fn an_answer_without_a_fingerprint_is_offered_anew_within_the_call() {
+    let mut world = World::start(MediaMode::Auto).await;
+    world.browser.send(&invite(7, "", "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    world.answers(&asked, 200, "callee", "plain").await;
+    let (ack, _) = world.pbx.request(Method::Ack).await;
+    assert_eq!(ack.headers.cseq.number, 7);
+    let (again, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(again.headers.to.tag(), Some("callee"));
+    assert_eq!(again.headers.cseq.number, 8);
+    assert_eq!(
+        again.uri.to_string(),
+        format!("sip:pbx@{}", world.pbx.addr())
+    );
+    assert_eq!(body(&again.body), "browser offers: offer\r\n");
+    world.answers(&again, 200, "callee", "answer").await;
+    let answer = world.browser.response(200).await;
+    assert_eq!(answer.headers.cseq.number, 7);
+    assert_eq!(body(&answer.body), "pbx answers callee: answer");
+    world
+        .browser
+        .send(&within("ACK", 7, &dialog_of(&answer), ""))
+        .await;
+    let (ack, _) = world.pbx.request(Method::Ack).await;
+    assert_eq!(ack.headers.cseq.number, 8);
+    world
+        .told(&["anchored", "browser offers", "pbx answers callee"])
+        .await;
+    world.told(&["confirmed callee"]).await;
+    world.told_nothing_more().await;
+}
+
+#[tokio::test]
+async fn an_offer_without_a_fingerprint_is_anchored() {
+    let mut world = World::start(MediaMode::Auto).await;
+    world
+        .pbx_sends(world.incoming("INVITE", 1, "", "plain"))
+        .await;
+    let rings = world.browser.request(Method::Invite).await;
+    assert_eq!(body(&rings.body), "pbx offers: plain");
+    world.told(&["anchored", "pbx offers"]).await;
+    world.told_nothing_more().await;
+}

@@ -1,0 +1,209 @@
+//! Calls whose sound the gateway carries.
+
+mod auto;
+mod end;
+mod rewriting;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sidetone_edge::{
+    AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, MediaMode, Rewritten, Step,
+    UpstreamConfig,
+};
+use sidetone_sip::message::{Contacts, HeaderName};
+use sidetone_sip::{Address, Request, Response, Status, Uri};
+use tokio::sync::mpsc;
+
+use crate::support::{Browser, Gateway, Pbx, pbx_request, soon};
+
+/// A media engine that says what was asked of it.
+struct Engine(mpsc::UnboundedSender<String>, Arc<AtomicBool>);
+
+struct Anchor(mpsc::UnboundedSender<String>, Arc<AtomicBool>);
+
+impl MediaAnchor for Engine {
+    fn anchor(&self, _: AnchorConfig) -> Boxed<'_, Result<Box<dyn Anchored>, AnchorError>> {
+        let (told, heard) = (self.0.clone(), Arc::clone(&self.1));
+        Box::pin(async move {
+            told.send("anchored".to_owned()).unwrap();
+            Ok(Box::new(Anchor(told, heard)) as Box<dyn Anchored>)
+        })
+    }
+}
+
+fn name(step: Step<'_>) -> String {
+    match step {
+        Step::OfferFromBrowser => "browser offers".to_owned(),
+        Step::AnswerFromPbx { branch } => format!("pbx answers {branch}"),
+        Step::OfferFromPbx => "pbx offers".to_owned(),
+        Step::AnswerFromBrowser => "browser answers".to_owned(),
+    }
+}
+
+impl Anchored for Anchor {
+    fn rewrite<'a>(
+        &'a self,
+        step: Step<'a>,
+        sdp: &'a str,
+    ) -> Boxed<'a, Result<Rewritten, AnchorError>> {
+        let step = name(step);
+        self.0.send(step.clone()).unwrap();
+        let rewritten = match sdp {
+            sdp if sdp.contains("useless") => Err(AnchorError {
+                status: Status::NOT_ACCEPTABLE_HERE,
+                why: "useless".to_owned(),
+            }),
+            sdp if sdp.contains("restart") => Ok(Rewritten::Answer("here\r\n".to_owned())),
+            sdp => Ok(Rewritten::Pass(format!("{step}: {sdp}"))),
+        };
+        Box::pin(async move { rewritten })
+    }
+
+    fn confirm<'a>(&'a self, branch: &'a str) -> Boxed<'a, ()> {
+        self.0.send(format!("confirmed {branch}")).unwrap();
+        Box::pin(async {})
+    }
+
+    fn is_heard(&self) -> bool {
+        let _ = self.0.send("asked whether it is heard".to_owned());
+        self.1.load(Ordering::Relaxed)
+    }
+
+    fn close(self: Box<Self>) {
+        // The test may have ended.
+        let _ = self.0.send("closed".to_owned());
+    }
+}
+
+struct World {
+    pbx: Pbx,
+    gateway: Gateway,
+    browser: Browser,
+    contact: String,
+    told: mpsc::UnboundedReceiver<String>,
+    /// Whether the browser sends sound.
+    heard: Arc<AtomicBool>,
+}
+
+impl World {
+    async fn start(media: MediaMode) -> Self {
+        let mut pbx = Pbx::start().await;
+        let (tell, told) = mpsc::unbounded_channel();
+        let heard = Arc::new(AtomicBool::new(true));
+        let upstream = UpstreamConfig {
+            media,
+            ..pbx.upstream()
+        };
+        let engine = Engine(tell, Arc::clone(&heard));
+        let gateway = Gateway::anchored(upstream, Arc::new(engine)).await;
+        let mut browser = gateway.browser().await;
+        let contact = browser.register(&mut pbx, "one").await.uri.to_string();
+        Self {
+            pbx,
+            gateway,
+            browser,
+            contact,
+            told,
+            heard,
+        }
+    }
+
+    async fn told(&mut self, expected: &[&str]) {
+        for expected in expected {
+            let told = soon(expected, self.told.recv()).await.unwrap();
+            assert_eq!(told, *expected);
+        }
+    }
+
+    async fn told_nothing_more(&mut self) {
+        self.browser.hears_nothing_more(&mut self.gateway).await;
+        assert_eq!(self.told.try_recv().ok(), None);
+    }
+
+    /// The PBX's response with a description.
+    async fn answers(&self, request: &Request, status: u16, tag: &str, sdp: &str) {
+        let status = Status::new(status).unwrap();
+        let mut response = Response::to(request, status, Some(tag));
+        describe(&mut response, sdp);
+        let contact = Uri::parse(&format!("sip:pbx@{}", self.pbx.addr())).unwrap();
+        response.headers.contact = Contacts::one(Address::new(contact));
+        let gw = self.gateway.bridge.local_addr();
+        self.pbx.send_to(response, gw).await;
+    }
+
+    /// The browser's response with a description.
+    async fn browser_answers(&mut self, request: &Request, sdp: &str) {
+        let mut response = Response::to(request, Status::OK, Some("here"));
+        describe(&mut response, sdp);
+        let contact = Uri::parse("sip:x1@b.invalid;transport=ws").unwrap();
+        response.headers.contact = Contacts::one(Address::new(contact));
+        self.browser.send_message(response).await;
+    }
+
+    fn incoming(&self, method: &str, number: u32, to: &str, body: &str) -> Request {
+        let mut request = pbx_request(
+            &self.pbx,
+            method,
+            &self.contact,
+            &format!("{method}{number}"),
+            &format!(
+                "From: <sip:202@office.example>;tag=far
+                 To: <sip:201@office.example>{to}
+                 Call-ID: incoming
+                 CSeq: {number} {method}"
+            ),
+        );
+        if !body.is_empty() {
+            request
+                .headers
+                .push_raw(HeaderName::ContentType, "application/sdp");
+            request.body = body.as_bytes().to_vec();
+        }
+        request
+    }
+
+    async fn pbx_sends(&self, request: Request) {
+        let gw = self.gateway.bridge.local_addr();
+        self.pbx.send_to(request, gw).await;
+    }
+}
+
+fn describe(response: &mut Response, sdp: &str) {
+    response
+        .headers
+        .push_raw(HeaderName::ContentType, "application/sdp");
+    response.body = sdp.as_bytes().to_vec();
+}
+
+fn body(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn invite(number: u32, more: &str, body: &str) -> String {
+    let body = match body {
+        "" => String::new(),
+        sdp => format!("\nContent-Type: application/sdp\n\n{sdp}"),
+    };
+    format!(
+        "INVITE sip:202@office.example SIP/2.0
+         Via: SIP/2.0/WS b.invalid;branch=z9hG4bKinvite{number}
+         From: <sip:201@office.example>;tag=caller
+         To: <sip:202@office.example>
+         Call-ID: call
+         CSeq: {number} INVITE
+         Contact: <sip:x1@b.invalid;transport=ws>{more}{body}"
+    )
+}
+
+fn within(method: &str, number: u32, (uri, routes): &(String, Vec<String>), body: &str) -> String {
+    invite(number, "", body)
+        .replace("INVITE sip:202@office.example", &format!("{method} {uri}"))
+        .replace(&format!("{number} INVITE"), &format!("{number} {method}"))
+        .replace("z9hG4bKinvite", &format!("z9hG4bK{method}"))
+        .replace(
+            "To: <sip:202@office.example>",
+            "To: <sip:202@office.example>;tag=callee",
+        )
+        .replace("Call-ID:", &format!("Route: {}\nCall-ID:", routes[0]))
+}

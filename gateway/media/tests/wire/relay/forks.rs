@@ -1,0 +1,66 @@
+//! A call that rings at several places.
+
+use sidetone_media::{PbxSrtp, RelayError};
+
+use super::{RTPMAPS, config, offered};
+use crate::peer::pbx::Pbx;
+use crate::peer::{OPUS, Peer, media, until};
+
+#[tokio::test]
+async fn of_several_forks_the_first_to_speak_is_heard_until_one_answers() {
+    let media = media().await;
+    let mut relay = media.relay(config(PbxSrtp::None)).await.unwrap();
+    let mut browser = Peer::new(&[]).await;
+    let (mut first, mut second) = (Pbx::new().await, Pbx::new().await);
+    let offer = offered(&relay, &browser.offer()).await;
+    first.hear_of(&offer);
+    second.hear_of(&offer);
+    let early = first.sdp("RTP/AVP", "111", RTPMAPS);
+    let answer = relay.answer_from_pbx("first", &early).await.unwrap();
+    browser.accept(&answer);
+    browser.connect_relay(&mut relay).await;
+    let early = second.sdp("RTP/AVP", "111", RTPMAPS);
+    let same = relay.answer_from_pbx("second", &early).await.unwrap();
+    assert_eq!(same, answer, "the browser is told nothing new");
+
+    second.send(OPUS, 0, b"second rings").await;
+    browser
+        .run_relay(&mut relay, "the second", |peer| peer.heard.len() == 1)
+        .await;
+    let received = media.counters().received;
+    first.send(OPUS, 0, b"first rings").await;
+    until(&media, "the first", |c| c.received > received).await;
+    second.send(OPUS, 960, b"second rings").await;
+    browser
+        .run_relay(&mut relay, "the second", |peer| peer.heard.len() == 2)
+        .await;
+    assert!(
+        browser
+            .heard
+            .iter()
+            .all(|p| p.payload[..] == *b"second rings")
+    );
+
+    relay.confirm("first").await.unwrap();
+    let unknown = media.counters().unknown;
+    second.send(OPUS, 1920, b"second rings").await;
+    until(&media, "the second", |c| c.unknown > unknown).await;
+    first.send(OPUS, 960, b"first speaks").await;
+    browser
+        .run_relay(&mut relay, "the first", |peer| peer.heard.len() == 3)
+        .await;
+    assert_eq!(browser.heard[2].payload[..], *b"first speaks");
+    let numbers = browser.heard.iter().map(|p| p.header.sequence_number);
+    let numbers: Vec<u16> = numbers.collect();
+    assert_eq!(
+        numbers[2],
+        numbers[1].wrapping_add(1),
+        "one stream to the browser"
+    );
+    browser.send(OPUS, 0, b"to the first");
+    browser.flush().await;
+    assert_eq!(first.hear().await.payload, b"to the first");
+    assert_eq!(second.heard(), None);
+    let late = relay.answer_from_pbx("third", &early).await;
+    assert!(matches!(late, Err(RelayError::OtherBranch)));
+}

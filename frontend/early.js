@@ -23,7 +23,11 @@
   const vault = () => {
     const opening = indexedDB.open("sidetone", 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore("vault");
-    return done(opening);
+    return done(opening).then((database) => {
+      // Nothing of ours holds up a newer version in another tab.
+      database.onversionchange = () => database.close();
+      return database;
+    });
   };
 
   // The sign-in that is remembered, as bytes; what it holds is the app's business.

@@ -16,9 +16,6 @@ type Party = { extension: string; name: string };
 type Line = 'ready' | 'connecting' | 'down' | 'refused';
 type Phase = 'calling' | 'ringing' | 'incoming' | 'connecting' | 'active' | 'ended';
 
-/** How the app may call somebody: by name or by number. */
-const called = (party: Party): string => `(${party.name}|${party.extension})`;
-
 export class Phone {
   readonly status: Locator;
   readonly dialer: Locator;
@@ -51,13 +48,13 @@ export class Phone {
   }
 
   card(party: Party): Card {
-    const name = new RegExp(`^Call with ${called(party)}`, 'i');
+    const name = new RegExp(`^Call with ${party.name}`);
     return new Card(this.page.getByRole('article', { name }));
   }
 
   /** The pop of a call that rings here. */
   pop(party: Party): Locator {
-    const name = new RegExp(`^Incoming call from ${called(party)}`, 'i');
+    const name = new RegExp(`^Incoming call from ${party.name}`);
     return this.page.getByRole('alertdialog', { name });
   }
 

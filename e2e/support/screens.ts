@@ -2,11 +2,13 @@
 
 import { alice, bob, echo, type Phone } from './phone.ts';
 import type { OpenOptions, Phones } from './test.ts';
+import type { Front } from './front.ts';
+import { NO_CONNECTION, type Troubles } from './troubles.ts';
 import { expect } from '@playwright/test';
 
 type Screen = {
   name: string;
-  show(phones: Phones, options: OpenOptions): Promise<Phone>;
+  show(phones: Phones, options: OpenOptions, place: { front: Front; troubles: Troubles }): Promise<Phone>;
 };
 
 export const screens: Screen[] = [
@@ -68,6 +70,28 @@ export const screens: Screen[] = [
     async show(phones, options) {
       const phone = await phones.of(alice, options);
       await (await phone.call(bob)).expectPhase('ended');
+      return phone;
+    },
+  },
+  {
+    name: 'line-down-in-a-call',
+    async show(phones, options, { front, troubles }) {
+      troubles.allow(NO_CONNECTION);
+      const phone = await phones.of(alice, { ...options, url: front.url });
+      await (await phone.call(echo)).expectPhase('active');
+      await front.cut();
+      await phone.expectLine('down');
+      return phone;
+    },
+  },
+  {
+    name: 'microphone-blocked',
+    async show(phones, options) {
+      const phone = await phones.open({ ...options, microphone: 'denied' });
+      await phone.signIn(alice);
+      await phone.expectLine('ready');
+      await phone.call(echo);
+      await expect(phone.page.getByText('The microphone is blocked', { exact: true })).toBeVisible();
       return phone;
     },
   },

@@ -2,6 +2,9 @@
 
 import type { BrowserContext } from '@playwright/test';
 
+/** What a browser says of a connection that can't be had. */
+export const NO_CONNECTION = /WebSocket connection to|fetching the script|Failed to load resource|ERR_CONNECTION|Failed to fetch/;
+
 export class Troubles {
   private readonly seen: string[] = [];
   private readonly allowed: RegExp[] = [];

@@ -1,10 +1,9 @@
 import { alice, bob } from '../support/phone.ts';
 import { expectSound } from '../support/probe.ts';
 import { expect, test } from '../support/test.ts';
+import { NO_CONNECTION } from '../support/troubles.ts';
 
 const CUT = 5000;
-/** What a browser says of a connection that can't be had. */
-const NO_CONNECTION = /WebSocket connection to|fetching the script|Failed to load resource|ERR_CONNECTION|Failed to fetch/;
 
 for (const side of ['caller', 'called'] as const) {
   test(`a call outlives a cut of 5 s, and the ${side} can hang up after it`, async ({ phones, front, troubles }) => {

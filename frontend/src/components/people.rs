@@ -9,13 +9,10 @@ use super::{
     icons::{self, icon},
     live::{live, shown, tap},
 };
-use crate::{model::Party, state::use_phone};
-
-/// Services of the embedded switch: number, name, what it does.
-const SERVICES: [(&str, &str, &str); 2] = [
-    ("600", "Echo", "Plays your voice back to you"),
-    ("601", "Announcement", "Plays a chime, then hangs up"),
-];
+use crate::{
+    model::{Party, SERVICES, Service},
+    state::use_phone,
+};
 
 /// The demonstration's accounts; `None` at a real gateway or until it is known.
 #[must_use]
@@ -49,7 +46,11 @@ pub fn People() -> impl IntoView {
             </button></li>
         }
     };
-    let service = move |(number, name, about): (&'static str, &'static str, &'static str)| {
+    let service = move |Service {
+                            number,
+                            name,
+                            about,
+                        }: Service| {
         view! {
             <li><button class="row" on:click=tap(move || desk.dial(number))>
                 <span class="avatar service" aria-hidden="true">{icon(icons::WAVE)}</span>

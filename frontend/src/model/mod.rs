@@ -7,6 +7,7 @@ mod dial;
 mod ending;
 mod light;
 mod line;
+mod services;
 mod tone;
 
 pub use backoff::*;
@@ -16,4 +17,5 @@ pub use dial::*;
 pub use ending::*;
 pub use light::*;
 pub use line::*;
+pub use services::*;
 pub use tone::*;

@@ -8,7 +8,7 @@ use sidetone_sip::message::Reason;
 use sidetone_sip::packages::KeyPress;
 use sidetone_sip::{Address, Body, Invite, Moment, Origin, Status, Uri};
 
-use super::connection::parse_host;
+use super::account::parse_host;
 use super::engine::{Core, millis};
 use super::media::{Media, NO_SOUND, attach};
 use super::microphone;
@@ -19,12 +19,11 @@ use crate::platform::notifications;
 impl Core {
     /// Calls what was typed.
     pub(crate) fn dial(&mut self, now: Moment, typed: &str) -> Result<CallKey, String> {
-        let domain = self
-            .identity
-            .as_ref()
-            .and_then(|identity| parse_host(&identity.domain));
+        let domain = self.identity.as_ref().map(|identity| &identity.domain);
         let domain = domain.ok_or("Sign in first.")?;
-        let Destination { uri, party } = Destination::parse(typed, &domain)?;
+        let host = parse_host(domain).ok_or("Sign in first.")?;
+        let Destination { uri, mut party } = Destination::parse(typed, &host)?;
+        party.name = self.name_of(&party.number, domain);
         if let Some(problem) = microphone::obstacle() {
             return Err(problem.advice().to_owned());
         }

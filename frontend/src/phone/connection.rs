@@ -1,4 +1,4 @@
-//! Signing in, and keeping the connection.
+//! Keeping the connection.
 //!
 //! ```text
 //!            sign in            opened
@@ -11,31 +11,24 @@
 
 use std::time::Duration;
 
-use leptos::prelude::Set;
 use leptos::task::spawn_local;
 use sidetone_api::About;
-use sidetone_sip::auth::Secret;
-use sidetone_sip::message::{Host, SipUri, Transport};
-use sidetone_sip::{
-    Account, AccountId, Address, Input, Moment, RegistrationFailure, RegistrationState, Uri,
-};
+use sidetone_sip::message::Transport;
+use sidetone_sip::{Input, Moment};
 
 use super::engine::{Core, FLOW};
 use super::entropy::Entropy;
 use super::socket::{Socket, SocketEvent, connect_early, drop_early};
-use crate::model::{Connection, EndReason, Identity, Light};
+use crate::model::{Connection, EndReason, Light};
 use crate::platform::vault;
-use crate::server;
 use crate::state::SignIn;
 
 /// How long a connection may take to answer after a wake-up before another one is opened.
 const WAKE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a connection may take to open.
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);
-/// Up to this age a connection that opens is not given up for another one.
+/// Up to this age an attempt to connect is not given up for another one.
 const FRESH: Duration = Duration::from_secs(1);
-/// The lifetime asked of the registrar, in seconds.
-const EXPIRES: u32 = 600;
 
 impl Core {
     /// Nobody is remembered: what was connected ahead is not wanted.
@@ -82,16 +75,15 @@ impl Core {
             Connection::Waiting { .. } => self.connect(now),
             Connection::Open => self.probe(now),
             // A connection begun without a network may hang although there is one now.
-            Connection::Opening if self.opens_since(now) >= FRESH => self.connect(now),
+            Connection::Opening if !self.just_began(now) => self.connect(now),
             Connection::Closed | Connection::Opening => {}
         }
     }
 
-    fn opens_since(&self, now: Moment) -> Duration {
-        let left = self
-            .probe_until
-            .map_or(OPEN_PATIENCE, |until| until.since(now));
-        OPEN_PATIENCE.saturating_sub(left)
+    /// Whether the attempt to connect is so young that it is not given up for another one.
+    fn just_began(&self, now: Moment) -> bool {
+        let left = self.probe_until.map(|until| until.since(now));
+        left.is_some_and(|left| left + FRESH > OPEN_PATIENCE)
     }
 
     fn probe(&mut self, now: Moment) {
@@ -100,38 +92,8 @@ impl Core {
         }
     }
 
-    /// Asks the gateway what it says of itself, unless that is known or being asked.
-    pub(crate) fn ask_about(&mut self) {
-        if self.about.is_some() || self.asks_about {
-            return;
-        }
-        self.asks_about = true;
-        let Some(engine) = self.engine else { return };
-        spawn_local(async move {
-            let about = server::about().await;
-            engine.run(|core, now| core.on_about(now, about));
-        });
-    }
-
-    fn on_about(&mut self, now: Moment, about: Option<About>) {
-        self.asks_about = false;
-        self.about = about;
-        self.shown.about.set(self.about.clone());
-        if self.about.is_some() {
-            self.add_account(now);
-        } else if self.light.connection == Connection::Open && self.account.is_none() {
-            self.lose(now, "The server does not say for whom it works.");
-        }
-    }
-
-    /// This tab's instance id is here: register if that was waited for.
-    pub(crate) fn on_instance(&mut self, now: Moment, instance: String) {
-        self.instance = Some(instance);
-        self.add_account(now);
-    }
-
     /// Where this sign-in connects to.
-    fn server(&self) -> Option<String> {
+    pub(super) fn server(&self) -> Option<String> {
         let sign_in = self.sign_in.as_ref()?;
         Some(
             sign_in
@@ -176,129 +138,6 @@ impl Core {
         }
     }
 
-    /// Registers once the connection, the domain and this tab's instance id are there.
-    fn add_account(&mut self, now: Moment) {
-        if self.account.is_some() || self.light.connection != Connection::Open {
-            return;
-        }
-        let (Some(sign_in), Some(instance)) = (&self.sign_in, &self.instance) else {
-            return;
-        };
-        let Some(identity) = self.identify(sign_in) else {
-            self.ask_about();
-            return;
-        };
-        let Some(host) = parse_host(&identity.domain) else {
-            self.close(now);
-            self.light.refused = Some(format!("“{}” is no domain.", identity.domain));
-            return;
-        };
-        let user = SipUri::new(&identity.extension, host.clone());
-        let mut contact = SipUri::new(
-            &identity.extension,
-            Host::Name(self.via_host.as_str().into()),
-        );
-        contact.params.set("transport", Some("ws"));
-        let mut contact = Address::new(Uri::Sip(contact));
-        contact
-            .params
-            .set("+sip.instance", Some(&format!("\"<{instance}>\"")));
-        let account = Account {
-            flow: FLOW,
-            address_of_record: Address {
-                display_name: identity.name.as_deref().map(Into::into),
-                ..Address::new(Uri::Sip(user))
-            },
-            registrar: Uri::Sip(SipUri {
-                user: None,
-                ..SipUri::new("", host)
-            }),
-            auth_user: None,
-            credentials: Secret::new(sign_in.password.clone()).into(),
-            contact,
-            expires: EXPIRES,
-        };
-        self.account = self.command(|agent| agent.add_account(now, account)).ok();
-    }
-
-    /// Who signs in, as far as that can be known before the registrar says yes.
-    fn identify(&self, sign_in: &SignIn) -> Option<Identity> {
-        let typed = sign_in.extension.trim();
-        let (extension, domain) = match typed.split_once('@') {
-            Some((extension, domain)) => (extension, domain.to_owned()),
-            None => (typed, self.about.as_ref()?.domain.clone()),
-        };
-        let demo = self
-            .about
-            .iter()
-            .flat_map(|about| about.demo.iter().flatten());
-        let name = demo
-            .filter(|it| it.number == extension)
-            .map(|it| it.name.clone())
-            .next();
-        Some(Identity {
-            extension: extension.to_owned(),
-            name,
-            domain,
-        })
-    }
-
-    pub(super) fn on_registration(
-        &mut self,
-        now: Moment,
-        account: AccountId,
-        state: RegistrationState,
-    ) {
-        if self.account != Some(account) {
-            return;
-        }
-        match &state {
-            RegistrationState::Registered { .. } => {
-                self.light.trouble = None;
-                self.backoff.reset();
-                if self.identity.is_none() {
-                    self.on_signed_in();
-                }
-                self.mend_sound(now);
-                (self.on_ready)();
-            }
-            RegistrationState::Failed {
-                cause: RegistrationFailure::WrongCredentials,
-                ..
-            } => {
-                self.close(now);
-                self.identity = None;
-                connect_early(None);
-                self.light.refused =
-                    Some("The server does not know this extension with this password.".into());
-                return;
-            }
-            _ => {}
-        }
-        // While one attempt is repeated, the light goes on saying why the last one failed.
-        let repeats = state == RegistrationState::Registering && self.light.registration.is_some();
-        if !repeats {
-            self.light.registration = Some(state);
-        }
-    }
-
-    fn on_signed_in(&mut self) {
-        let Some(sign_in) = self.sign_in.clone() else {
-            return;
-        };
-        self.identity = self.identify(&sign_in);
-        connect_early(self.server().filter(|_| sign_in.remember).as_deref());
-        self.look_for_devices();
-        self.prepare_spare();
-        spawn_local(async move {
-            if sign_in.remember {
-                vault::keep(&sign_in).await
-            } else {
-                vault::forget().await
-            }
-        });
-    }
-
     pub(super) fn on_answered(&mut self, now: Moment) {
         self.light.answered = Some(now);
         self.probe_until = None;
@@ -338,7 +177,7 @@ impl Core {
     }
 
     /// The connection is gone; the next one follows after a while.
-    fn lose(&mut self, now: Moment, why: &str) {
+    pub(super) fn lose(&mut self, now: Moment, why: &str) {
         self.socket = None;
         self.probe_until = None;
         let online = web_sys::window().is_none_or(|window| window.navigator().on_line());
@@ -364,7 +203,7 @@ impl Core {
 
     /// The browser still sends what was handed to it before the close. What the agent wanted to
     /// know of the answers no longer matters.
-    fn close(&mut self, now: Moment) {
+    pub(super) fn close(&mut self, now: Moment) {
         if let Some(account) = self.account.take() {
             let _ = self.command(|agent| agent.remove_account(now, account));
         }
@@ -393,11 +232,4 @@ fn own_server(about: Option<&About>) -> String {
         .and_then(|location| location.host().ok())
         .unwrap_or_default();
     format!("{scheme}://{host}{path}")
-}
-
-pub(super) fn parse_host(domain: &str) -> Option<Host> {
-    let uri = Uri::parse(&format!("sip:{domain}")).ok()?;
-    uri.as_sip()
-        .filter(|uri| uri.user.is_none())
-        .map(|uri| uri.host.clone())
 }

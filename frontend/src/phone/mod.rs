@@ -1,6 +1,8 @@
 //! The only impure part of the phone: the socket, the peer connections, the microphone, tones.
 
+mod account;
 mod clock;
+mod codecs;
 mod commands;
 mod connection;
 mod engine;
@@ -10,6 +12,7 @@ mod microphone;
 mod peer;
 mod sessions;
 mod socket;
+mod speaker;
 mod tones;
 
 pub(crate) use engine::{Core, Engine, Shown};

@@ -6,19 +6,20 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Function, Promise};
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    HtmlAudioElement, MediaStream, MediaStreamTrack, RtcBundlePolicy, RtcConfiguration,
-    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpReceiver,
-    RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType,
-    RtcSessionDescriptionInit, RtcTrackEvent, RtcdtmfSender,
+    MediaStreamTrack, RtcBundlePolicy, RtcConfiguration, RtcPeerConnection,
+    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpTransceiver,
+    RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit,
+    RtcTrackEvent, RtcdtmfSender,
 };
 
-use super::microphone;
+use super::codecs::prefer_codecs;
+use super::speaker::Speaker;
 use crate::platform::listener::Listener;
 
 /// How long candidates may be waited for at most, in milliseconds.
@@ -26,15 +27,6 @@ const PATIENCE: i32 = 500;
 /// How long to wait for the siblings of the first candidate: they follow within a few
 /// milliseconds, while "complete" would take more than a hundred.
 const SIBLINGS: i32 = 5;
-/// In this order; whatever else the browser knows is not offered.
-const CODECS: [&str; 5] = [
-    "audio/opus",
-    "audio/g722",
-    "audio/pcmu",
-    "audio/pcma",
-    "audio/telephone-event",
-];
-
 #[wasm_bindgen]
 extern "C" {
     /// What `web_sys` lacks of the peer connection.
@@ -89,12 +81,18 @@ impl Report {
             report(event);
         }
     }
+
+    /// Tells that the browser wants a tap.
+    fn blocked(&self) -> impl FnOnce() + 'static {
+        let report = self.clone();
+        move || report.tell(PeerEvent::SoundBlocked)
+    }
 }
 
 /// The sound of one call; dropped, it ends and the microphone is let go.
 pub(crate) struct Peer {
     connection: RtcPeerConnection,
-    speaker: HtmlAudioElement,
+    speaker: Speaker,
     microphone: RefCell<Option<(MediaStreamTrack, Listener)>>,
     heard: Cell<bool>,
     report: Report,
@@ -111,11 +109,7 @@ impl Peer {
         let configuration = RtcConfiguration::new();
         configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
         let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
-        let speaker = HtmlAudioElement::new()?;
-        speaker.set_autoplay(true);
-        if let Some(device) = microphone::chosen_speaker() {
-            choose_output(&speaker, &device);
-        }
+        let speaker = Speaker::new()?;
         let report = Report::default();
         let candidate = Rc::new(RefCell::new(None));
         let listeners = [
@@ -236,12 +230,12 @@ impl Peer {
 
     /// Plays the other side, or keeps it silent.
     pub(crate) fn set_audible(&self, audible: bool) {
-        self.speaker.set_muted(!audible);
+        self.speaker.set_audible(audible);
     }
 
     /// Plays again after the browser held it back.
     pub(crate) fn play(&self) {
-        play(&self.speaker, &self.report);
+        self.speaker.play(self.report.blocked());
     }
 
     /// The next offer shall look for new paths (RFC 8445 §9).
@@ -317,7 +311,7 @@ impl Drop for Peer {
         if let Some((track, _)) = self.microphone.take() {
             track.stop();
         }
-        self.speaker.set_src_object(None);
+        self.speaker.stop();
         self.connection.close();
     }
 }
@@ -339,18 +333,11 @@ fn on_candidate(
     })
 }
 
-fn on_track(
-    connection: &RtcPeerConnection,
-    speaker: &HtmlAudioElement,
-    report: &Report,
-) -> Listener {
+fn on_track(connection: &RtcPeerConnection, speaker: &Speaker, report: &Report) -> Listener {
     let (speaker, report) = (speaker.clone(), report.clone());
     Listener::new(connection, "track", move |event| {
         let track = event.unchecked_into::<RtcTrackEvent>().track();
-        if let Ok(stream) = MediaStream::new_with_tracks(&Array::of1(&track)) {
-            speaker.set_src_object(Some(&stream));
-            play(&speaker, &report);
-        }
+        speaker.take(&track, report.blocked());
     })
 }
 
@@ -364,62 +351,6 @@ fn on_state(connection: &RtcPeerConnection, report: &Report) -> Listener {
             _ => return,
         });
     })
-}
-
-fn play(speaker: &HtmlAudioElement, report: &Report) {
-    let Ok(playing) = speaker.play() else { return };
-    let report = report.clone();
-    spawn_local(async move {
-        if let Err(error) = JsFuture::from(playing).await
-            && name_of(&error) == "NotAllowedError"
-        {
-            report.tell(PeerEvent::SoundBlocked);
-        }
-    });
-}
-
-fn name_of(error: &JsValue) -> String {
-    let name = Reflect::get(error, &"name".into()).ok();
-    name.and_then(|name| name.as_string()).unwrap_or_default()
-}
-
-fn prefer_codecs(transceiver: &RtcRtpTransceiver) {
-    // Older browsers lack it and offer what they like.
-    if !Reflect::has(transceiver, &"setCodecPreferences".into()).unwrap_or(false) {
-        return;
-    }
-    let Some(known) = RtcRtpReceiver::get_capabilities("audio") else {
-        return;
-    };
-    let known = Reflect::get(&known, &"codecs".into()).map(|codecs| Array::from(&codecs));
-    let Ok(known) = known else { return };
-    let preferred = Array::new();
-    for wanted in CODECS {
-        for codec in known.iter() {
-            let kind = Reflect::get(&codec, &"mimeType".into()).ok();
-            if kind
-                .and_then(|it| it.as_string())
-                .is_some_and(|it| it.eq_ignore_ascii_case(wanted))
-            {
-                preferred.push(&codec);
-            }
-        }
-    }
-    transceiver.set_codec_preferences(&preferred);
-}
-
-fn choose_output(speaker: &HtmlAudioElement, device: &str) {
-    let Ok(set) = Reflect::get(speaker, &"setSinkId".into()) else {
-        return;
-    };
-    if let Some(set) = set.dyn_ref::<Function>()
-        && let Ok(promise) = set.call1(speaker, &device.into())
-    {
-        spawn_local(async move {
-            // If it is unplugged the system's own output plays.
-            let _ = JsFuture::from(promise.unchecked_into::<Promise>()).await;
-        });
-    }
 }
 
 fn call_later(function: &Function, millis: i32) {

@@ -1,10 +1,11 @@
 //! The bridge's calls, carried by the media engine.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sidetone_edge::{
-    AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, Rewritten, Srtp, Step,
+    AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, MediaStatistics, Rewritten, Srtp,
+    Step, StreamStatistics,
 };
 use sidetone_media::{
     BrowserOffer, Media, PbxSrtp, Relay, RelayConfig, RelayError, RelayEvent, RelayStats,
@@ -13,10 +14,17 @@ use sidetone_media::{
 use sidetone_sip::Status;
 use tokio::sync::mpsc;
 
+use crate::metrics::Metrics;
+
 /// The media engine as the bridge sees it.
-pub(crate) struct MediaRelays(pub(crate) Media);
+pub(crate) struct MediaRelays {
+    pub(crate) media: Media,
+    pub(crate) metrics: Arc<Metrics>,
+}
 
 struct Relayed {
+    metrics: Arc<Metrics>,
+    upstream: String,
     relay: Relay,
     since: Instant,
     hearing: Mutex<Hearing>,
@@ -30,6 +38,7 @@ struct Hearing {
 
 impl MediaAnchor for MediaRelays {
     fn anchor(&self, config: AnchorConfig) -> Boxed<'_, Result<Box<dyn Anchored>, AnchorError>> {
+        let upstream = config.upstream;
         let config = RelayConfig {
             local: config.local,
             advertise: config.advertise,
@@ -40,9 +49,11 @@ impl MediaAnchor for MediaRelays {
             symmetric_rtp: config.symmetric_rtp,
         };
         Box::pin(async move {
-            let mut relay = self.0.relay(config).await.map_err(refusal)?;
+            let mut relay = self.media.relay(config).await.map_err(refusal)?;
             let events = std::mem::replace(&mut relay.events, mpsc::channel(1).1);
             let relayed = Relayed {
+                metrics: Arc::clone(&self.metrics),
+                upstream,
                 relay,
                 since: Instant::now(),
                 hearing: Mutex::new(Hearing {
@@ -101,17 +112,40 @@ impl Anchored for Relayed {
         !hearing.silent
     }
 
+    fn statistics(&self) -> Boxed<'_, Option<MediaStatistics>> {
+        Box::pin(async move {
+            let stats = self.relay.stats().await.ok()?;
+            Some(MediaStatistics {
+                from_browser: statistics(&stats.from_browser),
+                from_pbx: statistics(&stats.from_pbx),
+            })
+        })
+    }
+
     fn close(self: Box<Self>) {
         tokio::spawn(async move {
             if let Ok(stats) = self.relay.stats().await {
-                log(self.since.elapsed(), &stats);
+                let took = self.since.elapsed();
+                self.metrics.on_relay_ended(&self.upstream, took, &stats);
+                log(&self.upstream, took, &stats);
             }
         });
     }
 }
 
-fn log(took: Duration, stats: &RelayStats) {
+fn statistics(stream: &StreamStats) -> StreamStatistics {
+    StreamStatistics {
+        codec: stream.codec,
+        packets: stream.packets,
+        lost: stream.lost,
+        jitter: stream.jitter,
+        round_trip: stream.round_trip,
+    }
+}
+
+fn log(upstream: &str, took: Duration, stats: &RelayStats) {
     tracing::info!(
+        upstream,
         seconds = took.as_secs(),
         from_browser = describe(&stats.from_browser),
         from_pbx = describe(&stats.from_pbx),

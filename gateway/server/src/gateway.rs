@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::anchor::MediaRelays;
 use crate::config::Config;
+use crate::metrics::{Metrics, Now};
 use crate::tls::TlsError;
 use crate::{directory, listener, routes, tls};
 
@@ -121,14 +122,21 @@ impl Gateway {
             ..SwitchConfig::new(people)
         };
         let switch = Switch::start(switch, services);
-        let bridge = open_bridge(&config, &switch, &media).await?;
+        let metrics = Arc::new(Metrics::new());
+        let bridge = open_bridge(&config, &switch, &media, &metrics).await?;
         let upstream: Arc<dyn Upstream> = match &bridge {
             Some(bridge) => Arc::new(bridge.clone()),
             None => Arc::new(switch.clone()),
         };
         let edge = Edge::new(upstream, config.origins.clone(), config.sip.clone());
         let closing = CancellationToken::new();
-        let router = routes::router(&config, &edge, store.clone(), closing.clone());
+        let page = metrics.page(Now {
+            edge: edge.clone(),
+            bridge: bridge.clone(),
+            switch: switch.clone(),
+            media: media.clone(),
+        });
+        let router = routes::router(&config, &edge, store.clone(), closing.clone(), page);
         let serving = listener::serve(listener, acceptor, router, closing.clone());
         tracing::info!(%addr, "serving");
         Ok(Self {
@@ -195,6 +203,7 @@ async fn open_bridge(
     config: &Config,
     switch: &Switch,
     media: &Media,
+    metrics: &Arc<Metrics>,
 ) -> Result<Option<Bridge>, StartError> {
     if config.upstreams.is_empty() {
         return Ok(None);
@@ -202,7 +211,10 @@ async fn open_bridge(
     let path = config.data.join("bridge.key");
     let key = TokenKey::kept_at(&path).map_err(|source| StartError::TokenKey { path, source })?;
     let start = async |bridge| {
-        let anchor: Arc<dyn MediaAnchor> = Arc::new(MediaRelays(media.clone()));
+        let anchor: Arc<dyn MediaAnchor> = Arc::new(MediaRelays {
+            media: media.clone(),
+            metrics: Arc::clone(metrics),
+        });
         let switch = Arc::new(switch.clone());
         Bridge::start(bridge, key.clone(), switch, Some(anchor)).await
     };

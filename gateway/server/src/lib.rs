@@ -12,6 +12,7 @@ mod gateway;
 mod headers;
 mod listener;
 pub mod logging;
+mod metrics;
 mod routes;
 mod tls;
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assets::Assets;
 use crate::config::{Config, Tls};
 use crate::headers::{Confinement, confine};
+use crate::metrics::CONTENT_TYPE;
 
 pub(crate) const SIP_PATH: &str = "/sip";
 
@@ -27,6 +28,7 @@ pub(crate) fn router(
     edge: &Edge,
     store: Store,
     closing: CancellationToken,
+    metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
 ) -> Router {
     let assets = Assets::embedded();
     // A promise of HTTPS would lock people out whose browser doesn't know our own certificate.
@@ -45,6 +47,10 @@ pub(crate) fn router(
         .route(
             "/api/v1/about",
             get(|| async move { uncached(Json(about)) }),
+        )
+        .route(
+            "/metrics",
+            get(|| async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics()) }),
         )
         .merge(edge.router(SIP_PATH))
         .fallback(move |request: Request| async move {

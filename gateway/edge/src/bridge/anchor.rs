@@ -1,7 +1,9 @@
 //! Who may rewrite session descriptions, so that a PBX without WebRTC and a browser can talk.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use sidetone_sip::Status;
 
@@ -10,6 +12,8 @@ use super::config::Srtp;
 /// What a call's sound needs on the PBX's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnchorConfig {
+    /// The name of the PBX.
+    pub upstream: String,
     /// The address of this machine that the PBX reaches.
     pub local: IpAddr,
     /// What the PBX is told instead, if anything.
@@ -79,6 +83,52 @@ pub trait Anchored: Send + Sync {
     /// Whether the browser still sends sound, as far as is known.
     fn is_heard(&self) -> bool;
 
+    /// How the call is doing; `None` if nobody knows any more.
+    fn statistics(&self) -> Boxed<'_, Option<MediaStatistics>>;
+
     /// The call is over: the log may be told how it was.
     fn close(self: Box<Self>);
+}
+
+/// How the sound of a call went, seen from the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaStatistics {
+    /// What the browser sent.
+    pub from_browser: StreamStatistics,
+    /// What the PBX sent.
+    pub from_pbx: StreamStatistics,
+}
+
+/// One direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamStatistics {
+    /// The codec of the last sound, as SDP calls it; `None`: there was none.
+    pub codec: Option<&'static str>,
+    /// Packets that came.
+    pub packets: u64,
+    /// Packets that were sent and never came.
+    pub lost: u64,
+    /// How unevenly they came (RFC 3550 §6.4.1).
+    pub jitter: Duration,
+    /// From the gateway to the sender and back, if its reports told.
+    pub round_trip: Option<Duration>,
+}
+
+/// As parameters of a header; times are in milliseconds.
+impl fmt::Display for StreamStatistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let codec = self.codec.unwrap_or("none");
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        write!(
+            f,
+            "codec={codec};packets={};lost={};jitter={:.1}",
+            self.packets,
+            self.lost,
+            millis(self.jitter)
+        )?;
+        match self.round_trip {
+            Some(time) => write!(f, ";round-trip={:.1}", millis(time)),
+            None => Ok(()),
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod binding;
 mod border;
 mod check;
 mod config;
+mod figures;
 mod framing;
 mod link;
 mod locate;
@@ -51,6 +52,7 @@ use tokio_util::task::TaskTracker;
 pub use anchor::*;
 pub use check::Finding;
 pub use config::*;
+pub use figures::{CallKind, Caller, SoundPath, UpstreamFigures};
 pub use token::TokenKey;
 
 use self::link::Socket;
@@ -144,6 +146,12 @@ impl Bridge {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// What each upstream has seen.
+    #[must_use]
+    pub fn figures(&self) -> Vec<UpstreamFigures> {
+        self.shared.pbxs.iter().map(|pbx| pbx.figures()).collect()
     }
 
     /// Tells PBXs that phones are gone, closes all connections and gives the port back.

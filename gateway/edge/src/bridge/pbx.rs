@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::config::{MediaMode, UpstreamConfig};
+use super::figures::{Tally, UpstreamFigures};
 use super::link::Hop;
 use super::locate::{self, Rank};
 use super::token::UpstreamId;
@@ -39,6 +40,8 @@ pub(crate) struct Pbx {
     pub(crate) reach: watch::Sender<Reach>,
     /// Somebody had no answer: it is time to ask whether the upstream is alive.
     pub(crate) suspicion: Notify,
+    /// Calls that were answered.
+    pub(crate) tally: Tally,
     knows_no_web_rtc: AtomicBool,
     /// Places that took no connection when one was wanted.
     without_tcp: Mutex<HashSet<SocketAddr>>,
@@ -60,6 +63,7 @@ impl Pbx {
             tls,
             reach: watch::channel(Reach::Unknown).0,
             suspicion: Notify::new(),
+            tally: Tally::default(),
             knows_no_web_rtc: AtomicBool::new(false),
             without_tcp: Mutex::default(),
         })
@@ -75,6 +79,14 @@ impl Pbx {
         {
             Ok(Some(Reach::Hops(ranks))) => locate::order(&ranks, |below| super::random() % below),
             _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn figures(&self) -> UpstreamFigures {
+        UpstreamFigures {
+            name: self.config.name.clone(),
+            is_reachable: matches!(&*self.reach.borrow(), Reach::Hops(_)),
+            answered: self.tally.read(),
         }
     }
 

@@ -396,3 +396,9 @@ pub(crate) fn dialog_of(answer: &Response) -> (String, Vec<String>) {
         routes.map(ToString::to_string).collect(),
     )
 }
+
+/// What a message tells of how its call was.
+pub(crate) fn statistics(headers: &sidetone_sip::Headers) -> Vec<String> {
+    let name = message::HeaderName::from("Media-Statistics");
+    headers.raw(&name).map(ToString::to_string).collect()
+}

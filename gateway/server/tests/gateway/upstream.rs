@@ -189,13 +189,46 @@ async fn a_browser_calls_through_a_pbx_that_knows_no_web_rtc() {
     let (request, gateway) = asked(&pbx, Method::Bye).await;
     let ok = Response::to(&request, Status::OK, None);
     pbx.send_to(&ok.to_bytes(), gateway).await.unwrap();
-    hear(&mut browser, 200).await;
+    let ended = hear(&mut browser, 200).await;
+    let name = HeaderName::from("Media-Statistics");
+    let told = ended.headers.raw(&name);
+    let told: Vec<&str> = told.map(|value| &**value).collect();
+    let silence = "codec=none;packets=0;lost=0;jitter=0.0";
+    let expected = ["browser", "pbx"].map(|from| format!("relay;from={from};{silence}"));
+    assert_eq!(told, expected);
     // The port is free again.
     loop {
         if UdpSocket::bind(("127.0.0.1", port)).await.is_ok() {
             break;
         }
         tokio::task::yield_now().await;
+    }
+    let page = running.ask("GET /metrics").await;
+    assert_eq!(
+        page.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    let direction = r#"direction="from_pbx",codec="none""#;
+    for line in [
+        "sidetone_flows 1".to_owned(),
+        r#"sidetone_upstream_reachable{upstream="office"} 1"#.to_owned(),
+        r#"sidetone_calls_answered_total{upstream="office",caller="browser",path="relay"} 1"#
+            .into(),
+        r#"sidetone_calls_answered_total{upstream="office",caller="pbx",path="relay"} 0"#.into(),
+        "sidetone_relayed_calls 0".to_owned(),
+        format!(r#"sidetone_rtp_packets_total{{upstream="office",{direction}}} 0"#),
+        r#"sidetone_relayed_call_seconds_count{upstream="office"} 1"#.to_owned(),
+        r#"sidetone_media_datagrams_total{kind="received"} 0"#.to_owned(),
+    ] {
+        assert!(
+            page.text().lines().any(|l| l == line),
+            "no {line} in {}",
+            page.text()
+        );
+    }
+    assert!(page.text().ends_with("# EOF\n"));
+    for personal in ["sip:", "@", "office.example"] {
+        assert!(!page.text().contains(personal), "{}", page.text());
     }
     running.gateway.shutdown().await;
 }

@@ -10,6 +10,7 @@ use sidetone_sip::{Message, Method, Request, Response, Status, Text, Uri};
 use super::leg::{Leg, Outgoing, Way, begun};
 use super::media::Passage;
 use super::permission::Permission;
+use super::statistics;
 use super::{BROWSER, Phone};
 use crate::bridge::binding::{self, Registering};
 use crate::bridge::border;
@@ -112,6 +113,10 @@ impl Phone {
         }
         let (phone, registering) = self.who(&request, &to);
         let call_id = request.headers.call_id.clone();
+        let summary = match request.method {
+            Method::Bye => self.conclude(&call_id).await,
+            _ => None,
+        };
         let was_anchored = to.route.filter(|route| route.anchored);
         let was_anchored = was_anchored.map(|route| route.shift);
         let passage = self
@@ -149,6 +154,8 @@ impl Phone {
             cancelled: None,
             seen: None,
             call: begun(&outgoing.request),
+            answered: false,
+            summary,
             way: Way::ToPbx(Box::new(outgoing)),
         };
         self.legs.insert(server, leg);
@@ -258,8 +265,10 @@ impl Phone {
             self.on_useless_answer(server, &error, response, false);
             return;
         }
+        self.note_lost(server, &response);
         let Some(Leg {
             way: Way::ToPbx(outgoing),
+            summary,
             ..
         }) = self.legs.get(&server)
         else {
@@ -281,6 +290,10 @@ impl Phone {
             return;
         };
         border::readdress(&mut response, asked);
+        statistics::remove_claims(&mut response.headers);
+        if let Some(summary) = summary.as_ref().filter(|_| status.is_final()) {
+            summary.write(&mut response.headers);
+        }
         if border::begins_dialogs(&asked.method)
             && (response.status.is_provisional() || response.status.is_success())
             && let Some(token) = route
@@ -290,6 +303,7 @@ impl Phone {
             response.headers.record_route.push(route);
         }
         self.note_failure(server, status);
+        self.note_answered(server, &response);
         match registering {
             Some(registering) if response.status.is_success() => {
                 let phone = registering.phone;

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sidetone_sip::transaction::ServerId;
-use sidetone_sip::{FlowId, Request, Response, Status};
+use sidetone_sip::{FlowId, Method, Request, Response, Status};
 
 use super::leg::{Incoming, Leg, Way};
-use super::{BROWSER, Phone};
+use super::{BROWSER, Phone, statistics};
 use crate::bridge::border;
 use crate::bridge::pbx::Pbx;
 use crate::bridge::post;
@@ -29,6 +29,11 @@ impl Phone {
                 self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
             }
             Ok((mut request, token)) => {
+                if request.method == Method::Bye
+                    && let Some(summary) = self.conclude(&request.headers.call_id).await
+                {
+                    summary.write(&mut request.headers);
+                }
                 let media = match self.side(flow, &token) {
                     Some((pbx, peer)) => self.media_of_pbx_request(&mut request, &pbx, peer).await,
                     None => Ok(()),
@@ -91,6 +96,7 @@ impl Phone {
         let key = &self.shared.key;
         let token = border::reveal_target(key, &mut request).ok_or(Status::NOT_FOUND)?;
         self.shared.pbx(token.upstream).ok_or(Status::NOT_FOUND)?;
+        statistics::remove_claims(&mut request.headers);
         let branch = key.branch(&post::request_parts(&request));
         let branch = post::branch(self.id, branch, attempt);
         request.headers.via = vec![border::browser_via(self.secure, &branch)];
@@ -113,7 +119,9 @@ impl Phone {
             return;
         };
         let (upstream, phone, flow) = (incoming.upstream, incoming.phone, incoming.flow);
+        self.note_lost(server, &response);
         self.note_failure(server, response.status);
+        self.note_answered(server, &response);
         let Some(asked) = self.transactions.served_request(server) else {
             return;
         };

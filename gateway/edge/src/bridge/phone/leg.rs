@@ -9,6 +9,7 @@ use sidetone_sip::transaction::{ClientId, Persistence, ServerId};
 use sidetone_sip::{FlowId, Method, NoResponse, Request, Response, Status, Text};
 
 use super::media::Seen;
+use super::statistics::Summary;
 use super::{BROWSER, CANCEL_PATIENCE, Due, Phone};
 use crate::bridge::binding::Registering;
 use crate::bridge::config::Protocol;
@@ -34,6 +35,10 @@ pub(super) struct Leg {
     pub(super) seen: Option<Seen>,
     /// The call that the request began and whose sound ends with its failure.
     pub(super) call: Option<Text>,
+    /// That call is answered.
+    pub(super) answered: bool,
+    /// How the call was that the request ends.
+    pub(super) summary: Option<Summary>,
     pub(super) way: Way,
 }
 
@@ -242,6 +247,8 @@ impl Phone {
             cancelled: None,
             seen: None,
             call,
+            answered: false,
+            summary: None,
             way: Way::ToBrowser(incoming),
         };
         self.legs.insert(server, leg);

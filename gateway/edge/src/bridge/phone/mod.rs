@@ -19,6 +19,7 @@ mod from_pbx;
 mod leg;
 mod media;
 mod permission;
+mod statistics;
 mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,7 @@ use tokio::time::{Instant, sleep_until};
 use self::from_browser::Destination;
 use self::leg::{Leg, Note};
 use self::media::Call;
+use self::statistics::DirectCall;
 use super::link::Link;
 use super::phones::{Input, Origin};
 use super::seat::Seat;
@@ -86,6 +88,8 @@ pub(super) struct Phone {
     legs: BTreeMap<ServerId, Leg>,
     /// Calls whose sound the gateway carries.
     calls: BTreeMap<Text, Call>,
+    /// The other calls that are up, the oldest first.
+    direct_calls: Vec<DirectCall>,
     /// What waits for a registration, in order.
     waiting: Vec<Request>,
     due: BTreeSet<(Moment, Due)>,
@@ -110,6 +114,7 @@ impl Phone {
             links: Vec::new(),
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
+            direct_calls: Vec::new(),
             waiting: Vec::new(),
             due: BTreeSet::new(),
             origin: Instant::now(),

@@ -8,7 +8,7 @@ use sidetone_sip::Request;
 
 use crate::support::{Browser, Gateway, Pbx, pbx_request};
 
-async fn registered() -> (Pbx, Gateway, Browser, String) {
+pub(crate) async fn registered() -> (Pbx, Gateway, Browser, String) {
     let mut pbx = Pbx::start().await;
     let gateway = Gateway::start(pbx.upstream()).await;
     let mut browser = gateway.browser().await;
@@ -16,7 +16,7 @@ async fn registered() -> (Pbx, Gateway, Browser, String) {
     (pbx, gateway, browser, contact.uri.to_string())
 }
 
-const INVITE: &str = "INVITE sip:202@office.example SIP/2.0
+pub(crate) const INVITE: &str = "INVITE sip:202@office.example SIP/2.0
     Via: SIP/2.0/WS b.invalid;branch=z9hG4bKinvite
     Max-Forwards: 70
     From: <sip:201@office.example>;tag=caller
@@ -35,7 +35,11 @@ fn with_invite(method: &str) -> String {
     head.replace("INVITE", method)
 }
 
-fn from_browser(method: &str, number: u32, (uri, routes): &(String, Vec<String>)) -> String {
+pub(crate) fn from_browser(
+    method: &str,
+    number: u32,
+    (uri, routes): &(String, Vec<String>),
+) -> String {
     let routes: String = routes.iter().map(|r| format!("Route: {r}\n")).collect();
     format!(
         "{method} {uri} SIP/2.0
@@ -51,7 +55,7 @@ fn from_browser(method: &str, number: u32, (uri, routes): &(String, Vec<String>)
     .to_owned()
 }
 
-fn from_pbx(pbx: &Pbx, method: &str, number: u32, contact: &str) -> Request {
+pub(crate) fn from_pbx(pbx: &Pbx, method: &str, number: u32, contact: &str) -> Request {
     pbx_request(
         pbx,
         method,
@@ -67,7 +71,7 @@ fn from_pbx(pbx: &Pbx, method: &str, number: u32, contact: &str) -> Request {
 }
 
 /// An incoming call up to the browser's INVITE.
-fn incoming(pbx: &Pbx, contact: &str) -> Request {
+pub(crate) fn incoming(pbx: &Pbx, contact: &str) -> Request {
     pbx_request(
         pbx,
         "INVITE",

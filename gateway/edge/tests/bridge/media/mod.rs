@@ -6,10 +6,11 @@ mod rewriting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use sidetone_edge::{
-    AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, MediaMode, Rewritten, Step,
-    UpstreamConfig,
+    AnchorConfig, AnchorError, Anchored, Boxed, MediaAnchor, MediaMode, MediaStatistics, Rewritten,
+    Step, StreamStatistics, UpstreamConfig,
 };
 use sidetone_sip::message::{Contacts, HeaderName};
 use sidetone_sip::{Address, Request, Response, Status, Uri};
@@ -63,6 +64,22 @@ impl Anchored for Anchor {
     fn confirm<'a>(&'a self, branch: &'a str) -> Boxed<'a, ()> {
         self.0.send(format!("confirmed {branch}")).unwrap();
         Box::pin(async {})
+    }
+
+    fn statistics(&self) -> Boxed<'_, Option<MediaStatistics>> {
+        let from_browser = StreamStatistics {
+            codec: Some("opus"),
+            packets: 1500,
+            lost: 3,
+            jitter: Duration::from_micros(2_260),
+            round_trip: Some(Duration::from_millis(40)),
+        };
+        let from_pbx = StreamStatistics::default();
+        let statistics = MediaStatistics {
+            from_browser,
+            from_pbx,
+        };
+        Box::pin(async move { Some(statistics) })
     }
 
     fn is_heard(&self) -> bool {
@@ -168,6 +185,12 @@ impl World {
         self.pbx.send_to(request, gw).await;
     }
 }
+
+/// What the browser is told of a call of this engine.
+const TOLD: [&str; 2] = [
+    "relay;from=browser;codec=opus;packets=1500;lost=3;jitter=2.3;round-trip=40.0",
+    "relay;from=pbx;codec=none;packets=0;lost=0;jitter=0.0",
+];
 
 fn describe(response: &mut Response, sdp: &str) {
     response

@@ -3,8 +3,8 @@
 use sidetone_edge::MediaMode;
 use sidetone_sip::{Method, Response, Status};
 
-use super::{World, body, invite, within};
-use crate::support::dialog_of;
+use super::{TOLD, World, body, invite, within};
+use crate::support::{dialog_of, statistics};
 
 #[tokio::test]
 async fn descriptions_are_rewritten_both_ways_from_ringing_to_the_end() {
@@ -53,8 +53,10 @@ async fn descriptions_are_rewritten_both_ways_from_ringing_to_the_end() {
     world.browser.send(&within("ACK", 3, &dialog, "")).await;
     world.browser.send(&within("BYE", 4, &dialog, "")).await;
     let (bye, _) = world.pbx.request(Method::Bye).await;
+    assert!(statistics(&bye.headers).is_empty());
     world.pbx.respond(&bye, 200, "callee", gw).await;
-    world.browser.response(200).await;
+    let ended = world.browser.response(200).await;
+    assert_eq!(statistics(&ended.headers), TOLD);
     let expected = [
         "browser offers",
         "pbx answers callee",
@@ -95,6 +97,7 @@ async fn a_call_of_the_pbx_is_anchored_and_one_without_an_offer_is_answered_by_i
         .pbx_sends(world.incoming("BYE", 3, ";tag=here", ""))
         .await;
     let bye = world.browser.request(Method::Bye).await;
+    assert_eq!(statistics(&bye.headers), TOLD);
     world
         .browser
         .send_message(Response::to(&bye, Status::OK, None))

@@ -23,8 +23,13 @@ fn large() -> String {
 
 #[tokio::test]
 async fn what_is_too_large_for_a_datagram_goes_over_a_connection() {
-    let mut pbx = Pbx::start().await;
-    let listener = TcpListener::bind(pbx.addr()).await.unwrap();
+    let (mut pbx, listener) = loop {
+        // The port may be free for datagrams only.
+        let pbx = Pbx::start().await;
+        if let Ok(listener) = TcpListener::bind(pbx.addr()).await {
+            break (pbx, listener);
+        }
+    };
     let gateway = Gateway::start(pbx.upstream()).await;
     let mut browser = gateway.browser().await;
     browser.register(&mut pbx, "one").await;

@@ -19,7 +19,9 @@ use sidetone_sip::message::ContentType;
 use sidetone_sip::{FlowId, Request, Status, Text};
 
 use super::Phone;
-use crate::bridge::anchor::{AnchorConfig, AnchorError, Anchored, Rewritten, Step};
+use crate::bridge::anchor::{
+    AnchorConfig, AnchorError, Anchored, Boxed, MediaStatistics, Rewritten, Step,
+};
 use crate::bridge::link;
 use crate::bridge::pbx::Pbx;
 
@@ -37,6 +39,13 @@ pub(super) struct Call {
     answered_here: Option<u32>,
     /// The last description in an ACK, and what became of it: an ACK may be repeated.
     acknowledged: Option<(Vec<u8>, String)>,
+}
+
+impl Call {
+    /// How it is doing.
+    pub(super) fn statistics(&self) -> Boxed<'_, Option<MediaStatistics>> {
+        self.anchored.statistics()
+    }
 }
 
 /// What a response's description became, as it may be repeated.
@@ -91,6 +100,7 @@ impl Phone {
             why: format!("no way leads to {peer}"),
         })?;
         let config = AnchorConfig {
+            upstream: pbx.config.name.clone(),
             local,
             advertise: self.shared.advertise,
             srtp: pbx.config.srtp,

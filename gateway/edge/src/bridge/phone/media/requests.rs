@@ -26,7 +26,6 @@ impl Phone {
         let carries = has_description(request.headers.typed().ok().flatten(), &request.body);
         let is_invite = request.method == Method::Invite;
         if request.method == Method::Bye {
-            self.release(&call_id);
             return Ok(Passage::Onward);
         }
         let known = self.calls.contains_key(&call_id);
@@ -93,7 +92,6 @@ impl Phone {
         let carries = has_description(request.headers.typed().ok().flatten(), &request.body);
         let is_invite = request.method == Method::Invite;
         if request.method == Method::Bye {
-            self.release(&call_id);
             return Ok(());
         }
         let known = self.calls.contains_key(&call_id);

@@ -2,7 +2,7 @@
 
 use sidetone_sip::message::{Contacts, HeaderName};
 use sidetone_sip::transaction::ServerId;
-use sidetone_sip::{Method, Response, Status, Text};
+use sidetone_sip::{Method, Response, Text};
 
 use super::{Seen, has_description};
 use crate::bridge::anchor::{AnchorError, Rewritten, Step};
@@ -26,12 +26,6 @@ impl Phone {
         let offered = !asked.body.is_empty();
         let succeeded = response.status.is_success();
         if !self.calls.contains_key(&call_id) {
-            return Ok(());
-        }
-        // RFC 5057 §5.1: there is no such call any more.
-        let over = [Status::CALL_DOES_NOT_EXIST, Status::REQUEST_TIMEOUT];
-        if asked.headers.to.tag().is_some() && over.contains(&response.status) {
-            self.release(&call_id);
             return Ok(());
         }
         if is_invite && succeeded {

@@ -295,7 +295,8 @@ impl Peer {
             self.candidate.replace(Some(resolve));
         });
         JsFuture::from(self.connection.set_local_description(made)).await?;
-        if !self.local()?.contains("\na=candidate:") {
+        let usable = |line: &str| line.starts_with("a=candidate:") && is_usable(line);
+        if !self.local()?.lines().any(usable) {
             JsFuture::from(gathered).await?;
         }
         self.local()
@@ -323,14 +324,23 @@ fn on_candidate(
     let waiting = waiting.clone();
     Listener::new(connection, "icecandidate", move |event| {
         let event: RtcPeerConnectionIceEvent = event.unchecked_into();
-        let Some(resolve) = waiting.take() else {
+        let candidate = event.candidate().map(|it| it.candidate());
+        let more_may_follow = candidate.filter(|it| !it.is_empty());
+        if more_may_follow.as_deref().is_some_and(|it| !is_usable(it)) {
             return;
-        };
-        let more_may_follow = event
-            .candidate()
-            .is_some_and(|it| !it.candidate().is_empty());
-        call_later(&resolve, if more_may_follow { SIBLINGS } else { 0 });
+        }
+        if let Some(resolve) = waiting.take() {
+            let more_may_follow = more_may_follow.is_some();
+            call_later(&resolve, if more_may_follow { SIBLINGS } else { 0 });
+        }
     })
+}
+
+/// Whether a candidate can be sent to. Those over TCP sometimes come first: they only connect
+/// themselves, and a PBX that is offered no others takes the call for one on hold.
+fn is_usable(candidate: &str) -> bool {
+    let transport = candidate.split(' ').nth(2);
+    transport.is_some_and(|transport| transport.eq_ignore_ascii_case("udp"))
 }
 
 fn on_track(connection: &RtcPeerConnection, speaker: &Speaker, report: &Report) -> Listener {

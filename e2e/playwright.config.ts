@@ -2,7 +2,10 @@ import { defineConfig } from '@playwright/test';
 import { chromium } from './support/browser.ts';
 
 export default defineConfig({
-  testDir: 'tests',
+  projects: [
+    { name: 'browser tests', testDir: 'tests', testIgnore: 'pbx/**' },
+    { name: 'tests with real PBXs', testDir: 'tests/pbx' },
+  ],
   outputDir: 'test-results',
   forbidOnly: !!process.env.CI,
   fullyParallel: true,

@@ -1,62 +1,72 @@
 /** The real program, on a free port and with its own data. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { Program } from './program.ts';
 
 const PROGRAM = process.env.E2E_GATEWAY ?? '../target/debug/sidetone';
+
+export type Configured = {
+  /** Variables, such as `SIDETONE_SWITCH_NO_ANSWER`. */
+  settings?: Record<string, string>;
+  /** What stands in its configuration; the demo people if nothing does. */
+  config?: string;
+};
 
 export class Gateway {
   private constructor(
     /** Where it serves, without a slash at the end. */
     readonly url: string,
-    private readonly process: ChildProcess,
+    private program: Program,
+    private readonly run: (listen: string) => Program,
     private readonly data: string,
-    private readonly lines: string[],
   ) {}
 
-  /** Starts it with the demo people and these settings; ready when it has said where. */
-  static async start(settings: Record<string, string> = {}): Promise<Gateway> {
+  /** Starts it; ready when it has said where. */
+  static async start({ settings = {}, config }: Configured = {}): Promise<Gateway> {
     const data = await mkdtemp(path.join(tmpdir(), 'sidetone-'));
-    const child = spawn(PROGRAM, ['serve', '--demo', '--listen', '127.0.0.1:0', '--data', data], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Several of them run at once.
-      env: { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0', ...settings },
-    });
-    const lines: string[] = [];
-    const url = await new Promise<string>((found, failed) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        createInterface(stream).on('line', (line) => {
-          lines.push(line);
-          const address = /https?:\/\/[\w.[\]:-]+:\d+/.exec(line);
-          if (address) found(address[0]);
-        });
-      }
-      child.once('error', failed);
-      child.once('exit', (code) => failed(new Error(`The gateway ended with ${code}:\n${lines.join('\n')}`)));
-    });
-    return new Gateway(url, child, data, lines);
+    const people = ['--demo'];
+    if (config !== undefined) {
+      const file = path.join(data, 'sidetone.toml');
+      await writeFile(file, config);
+      people.splice(0, 1, '--config', file);
+    }
+    // Several of them run at once.
+    const env = { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0', ...settings };
+    const run = (listen: string) =>
+      Program.start(PROGRAM, ['serve', ...people, '--listen', listen, '--data', data], { env });
+    const program = run('127.0.0.1:0');
+    return new Gateway(await Gateway.address(program), program, run, data);
   }
 
-  /** All it has said. */
+  private static async address(program: Program): Promise<string> {
+    return (await program.says(/https?:\/\/[\w.[\]:-]+:\d+/))[0];
+  }
+
+  /** All it has said since it was started last. */
   log(): string {
-    return this.lines.join('\n');
+    return this.program.log();
   }
 
   /** Whether it still runs. */
   get alive(): boolean {
-    return this.process.exitCode === null && this.process.signalCode === null;
+    return this.program.alive;
+  }
+
+  /** Ends it without a word. */
+  async kill(): Promise<void> {
+    await this.program.stop('SIGKILL');
+  }
+
+  /** Starts it anew, where and with what it was. */
+  async restart(): Promise<void> {
+    this.program = this.run(`127.0.0.1:${new URL(this.url).port}`);
+    await Gateway.address(this.program);
   }
 
   async stop(): Promise<void> {
-    if (this.alive) {
-      const ended = once(this.process, 'exit');
-      this.process.kill('SIGTERM');
-      await ended;
-    }
+    await this.program.stop();
     await rm(this.data, { recursive: true, force: true });
   }
 }

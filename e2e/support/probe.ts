@@ -14,6 +14,8 @@ declare global {
       /** What WebAudio plays now: the strength in dB near each frequency. */
       heard(...frequencies: number[]): number[];
       inbound(): Promise<Inbound>;
+      /** What comes from the other ends now: the strength in dB near each frequency. */
+      far(...frequencies: number[]): number[];
     };
   }
 }
@@ -54,19 +56,41 @@ export function installProbe(): void {
     return connect.apply(this, args);
   } as typeof AudioNode.prototype.connect;
 
+  const strength = (listener: AnalyserNode, frequency: number): number => {
+    const bins = new Float32Array(listener.frequencyBinCount);
+    listener.getFloatFrequencyData(bins);
+    const at = Math.round((frequency * listener.fftSize) / listener.context.sampleRate);
+    return Math.max(...bins.slice(at - 1, at + 2));
+  };
+
+  let room: AudioContext | undefined;
+  const ears = new Map<MediaStreamTrack, AnalyserNode>();
+  const ear = (track: MediaStreamTrack): AnalyserNode => {
+    let listener = ears.get(track);
+    if (!listener) {
+      room ??= new AudioContext();
+      listener = new AnalyserNode(room, { fftSize: 8192, smoothingTimeConstant: 0 });
+      new MediaStreamAudioSourceNode(room, { mediaStream: new MediaStream([track]) }).connect(listener);
+      ears.set(track, listener);
+    }
+    return listener;
+  };
+
   window.probe = {
     peers,
     keysSent: '',
     heard: (...frequencies) =>
-      frequencies.map((frequency) => {
-        const strengths = [...listeners.values()].map((listener) => {
-          const bins = new Float32Array(listener.frequencyBinCount);
-          listener.getFloatFrequencyData(bins);
-          const at = Math.round((frequency * listener.fftSize) / listener.context.sampleRate);
-          return Math.max(...bins.slice(at - 1, at + 2));
-        });
-        return Math.max(-Infinity, ...strengths);
-      }),
+      frequencies.map((frequency) =>
+        Math.max(-Infinity, ...[...listeners.values()].map((listener) => strength(listener, frequency))),
+      ),
+    far: (...frequencies) => {
+      const open = peers.filter((peer) => peer.connectionState !== 'closed');
+      const tracks = open.flatMap((peer) => peer.getReceivers().map((receiver) => receiver.track));
+      const listeners = tracks.filter((track) => track.kind === 'audio').map(ear);
+      return frequencies.map((frequency) =>
+        Math.max(-Infinity, ...listeners.map((listener) => strength(listener, frequency))),
+      );
+    },
     inbound: async () => {
       const sum = { packets: 0, energy: 0, at: performance.now() };
       for (const peer of peers) {
@@ -106,6 +130,17 @@ export async function expectSound(page: Page): Promise<void> {
     .toBe(true);
 }
 
+/** How long it takes, in ms, until a packet arrives that had not arrived before. */
+export async function nextPacket(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const from = await window.probe.inbound();
+    for (;;) {
+      const now = await window.probe.inbound();
+      if (now.packets > from.packets) return now.at - from.at;
+    }
+  });
+}
+
 /** The call is there, but nothing is to be heard. */
 export async function expectSilence(page: Page): Promise<void> {
   await expect
@@ -123,6 +158,20 @@ export async function expectTones(page: Page, low: number, high: number, timeout
           return Math.min(first, second) > -60 && between < Math.min(first, second) - 12;
         }, [low, high] as const),
       { message: `tones of ${low} and ${high} Hz`, intervals: [20], timeout },
+    )
+    .toBe(true);
+}
+
+/** A steady tone comes from the other end, and nothing much beside it. */
+export async function expectTone(page: Page, frequency: number): Promise<void> {
+  await expect
+    .poll(
+      () =>
+        page.evaluate((frequency) => {
+          const [tone, below, above] = window.probe.far(frequency, frequency / 1.5, frequency * 1.5);
+          return tone > -60 && Math.max(below, above) < tone - 12;
+        }, frequency),
+      { message: `a tone of ${frequency} Hz`, intervals: [20], timeout: 15_000 },
     )
     .toBe(true);
 }

@@ -1,6 +1,12 @@
 /** The fixtures: a gateway for each test, and as many phones as it wants. */
 
-import { test as base, expect, type BrowserContext, type BrowserContextOptions } from '@playwright/test';
+import {
+  test as base,
+  expect,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type TestInfo,
+} from '@playwright/test';
 import { Front } from './front.ts';
 import { Gateway } from './gateway.ts';
 import { Phone, type Person } from './phone.ts';
@@ -32,19 +38,23 @@ type Fixtures = {
   phones: Phones;
 };
 
+/** Lets a test use a gateway, and looks how it fared. */
+export async function lend(gateway: Gateway, use: (gateway: Gateway) => Promise<void>, info: TestInfo) {
+  await use(gateway);
+  const survived = gateway.alive;
+  await gateway.stop();
+  if (info.status !== info.expectedStatus) {
+    await info.attach('gateway.log', { body: gateway.log(), contentType: 'text/plain' });
+  }
+  expect(survived, `The gateway died:\n${gateway.log()}`).toBe(true);
+  expect(gateway.log()).not.toContain('panicked');
+}
+
 export const test = base.extend<Options & Fixtures>({
   settings: [{}, { option: true }],
 
   gateway: async ({ settings }, use, info) => {
-    const gateway = await Gateway.start(settings);
-    await use(gateway);
-    const survived = gateway.alive;
-    await gateway.stop();
-    if (info.status !== info.expectedStatus) {
-      await info.attach('gateway.log', { body: gateway.log(), contentType: 'text/plain' });
-    }
-    expect(survived, `The gateway died:\n${gateway.log()}`).toBe(true);
-    expect(gateway.log()).not.toContain('panicked');
+    await lend(await Gateway.start({ settings }), use, info);
   },
 
   front: async ({ gateway }, use) => {

@@ -22,8 +22,9 @@ Usage: cargo xtask COMMAND [OPTIONS]
   run [--release] [-- ARGS]    build everything and serve the phone with demo people;
                                ARGS go to the gateway:
                                cargo xtask run -- --listen 0.0.0.0:8443 --tls self-signed
-  test [lint|unit|wasm|e2e]    every check of the project, or one part;
-                               after `e2e --`, arguments go to Playwright
+  test [lint|unit|wasm|e2e|pbx]
+                               every check of the project, or one part;
+                               after `e2e --` or `pbx --`, arguments go to Playwright
   bench size|call|parse|agent|relay
                                what the app weighs, how fast a call is, how fast a message is read
                                beside other parsers, what the SIP agent carries, what relaying a

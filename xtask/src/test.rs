@@ -10,6 +10,7 @@ use crate::app;
 use crate::gateway::{self, Profile};
 use crate::step::{About, Console};
 use crate::tally::{Report, Tally, TestsFailed};
+use crate::tools::peers::{self, Peers};
 use crate::tools::wasm::{self, TARGET, Wasm};
 use crate::tools::{answer, cargo_tools, chromium, node};
 use crate::workspace::{cargo, memory, program, root};
@@ -25,6 +26,8 @@ pub(crate) enum Part {
     Wasm,
     /// A real browser against the real gateway.
     E2e,
+    /// The same, with real PBXs behind the gateway.
+    Pbx,
 }
 
 impl FromStr for Part {
@@ -36,7 +39,8 @@ impl FromStr for Part {
             "unit" => Self::Unit,
             "wasm" => Self::Wasm,
             "e2e" => Self::E2e,
-            _ => bail!("There is no part {name:?}; there are lint, unit, wasm and e2e."),
+            "pbx" => Self::Pbx,
+            _ => bail!("There is no part {name:?}; there are lint, unit, wasm, e2e and pbx."),
         })
     }
 }
@@ -54,8 +58,9 @@ pub(crate) fn test(console: &Console, only: Option<Part>, args: &[String]) -> Re
     if wanted(Part::Wasm) {
         report.check("unit tests in WebAssembly", || wasm_tests(console));
     }
-    if wanted(Part::E2e) {
-        e2e(console, &mut report, args);
+    let browser = [Part::E2e, Part::Pbx].map(|part| wanted(part).then_some(part));
+    if browser.iter().any(Option::is_some) {
+        in_the_browser(console, &mut report, browser.into_iter().flatten(), args);
     }
     Ok(if report.finish() {
         ExitCode::SUCCESS
@@ -155,8 +160,12 @@ fn wasm_tests(console: &Console) -> Result<Tally> {
     Ok(tally)
 }
 
-fn e2e(console: &Console, report: &mut Report, args: &[String]) {
-    const BROWSER: &str = "browser tests";
+fn in_the_browser(
+    console: &Console,
+    report: &mut Report,
+    parts: impl Iterator<Item = Part>,
+    args: &[String],
+) {
     let types = report.check("types of the browser tests", || {
         node::provide(console)?;
         let mut tsc = program("npx");
@@ -171,40 +180,56 @@ fn e2e(console: &Console, report: &mut Report, args: &[String]) {
     let app = report.check("the app builds", || {
         app::build(console).map(|()| Tally::ONE)
     });
-    if !app || !types {
-        report.skip(BROWSER, "what they need was not built");
-        return;
-    }
     let mut gateway = None;
-    report.check("the gateway builds", || {
-        gateway = Some(gateway::build(console, Profile::Dev)?);
-        Ok(Tally::ONE)
-    });
-    match gateway {
-        Some(gateway) => {
-            report.check(BROWSER, || in_the_browser(console, &gateway, args));
+    if app {
+        report.check("the gateway builds", || {
+            gateway = Some(gateway::build(console, Profile::Dev)?);
+            Ok(Tally::ONE)
+        });
+    }
+    for part in parts {
+        let (title, peers) = match part {
+            Part::Pbx => ("tests with real PBXs", peers::provide(console)),
+            _ => ("browser tests", Peers::default()),
+        };
+        for (name, why) in &peers.missing {
+            report.skip(name, why);
         }
-        None => report.skip(BROWSER, "the gateway was not built"),
+        match &gateway {
+            Some(gateway) if types => {
+                report.check(title, || playwright(console, title, gateway, &peers, args));
+            }
+            _ => report.skip(title, "what they need was not built"),
+        }
     }
 }
 
-fn in_the_browser(console: &Console, gateway: &Path, args: &[String]) -> Result<Tally> {
+/// One of Playwright's projects.
+fn playwright(
+    console: &Console,
+    project: &str,
+    gateway: &Path,
+    peers: &Peers,
+    args: &[String],
+) -> Result<Tally> {
     let browser = chromium::provide(console)?;
     let results = memory().join("playwright.json");
     let mut tests = program("npx");
     tests
         .args(["--no-install", "playwright", "test"])
+        .arg(format!("--project={project}"))
         .args(args);
     tests.current_dir(root().join("e2e"));
     tests
         .env("E2E_GATEWAY", gateway)
         .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &results);
     browser.apply(&mut tests);
+    peers.apply(&mut tests);
     // A tally of an earlier run must not be taken for this one's.
     if results.exists() {
         std::fs::remove_file(&results)?;
     }
-    let outcome = console.run("Testing in the browser", About(240), &mut tests);
+    let outcome = console.run(&format!("Running the {project}"), About(240), &mut tests);
     let tally = read_playwright(&results);
     match outcome {
         Ok(_) => tally,

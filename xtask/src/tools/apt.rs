@@ -17,7 +17,7 @@ pub(crate) fn install(
     if answer("apt-get", &["--version"]).is_none() {
         bail!("{what_for}: this machine has no apt-get; install what Debian calls {names}.");
     }
-    if answer("id", &["-u"]).as_deref() != Some("0") && !console.plan {
+    if !is_root() && !console.plan {
         bail!(
             "{what_for} is missing. Type:\n    sudo apt-get install --no-install-recommends {names}"
         );
@@ -29,13 +29,21 @@ pub(crate) fn install(
         return Ok(());
     }
     // On a new machine the lists of packages are empty or old.
-    console.run(
-        "Reading Debian's package lists",
-        About(15),
-        &mut apt_get(&["update"]),
-    )?;
+    update(console)?;
     console.run(&title, about, &mut install)?;
     Ok(())
+}
+
+/// Reads what there is to install.
+pub(crate) fn update(console: &Console) -> Result<()> {
+    let mut update = apt_get(&["update"]);
+    console.run("Reading Debian's package lists", About(15), &mut update)?;
+    Ok(())
+}
+
+/// Whether we may install at all.
+pub(crate) fn is_root() -> bool {
+    answer("id", &["-u"]).as_deref() == Some("0")
 }
 
 fn apt_get(args: &[&str]) -> std::process::Command {

@@ -5,6 +5,7 @@ pub(crate) mod apt;
 pub(crate) mod cargo_tools;
 pub(crate) mod chromium;
 pub(crate) mod node;
+pub(crate) mod peers;
 pub(crate) mod wasm;
 
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub(crate) fn provide_all(console: &Console, with_tests: bool) -> Result<ExitCod
     if with_tests {
         node::provide(console)?;
         console.say(&format!("browser: {}", chromium::provide(console)?));
+        let peers = peers::provide(console);
+        console.say(&format!("peers: {peers}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,54 @@
+/** A real Kamailio before the PBX: an outbound proxy, configured by `pbx/kamailio`. */
+
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePort } from './ports.ts';
+import { Program } from './program.ts';
+import { fill } from './template.ts';
+
+/** The program, if there is one. */
+export const KAMAILIO = process.env.E2E_KAMAILIO;
+
+export class Kamailio {
+  private constructor(
+    readonly port: number,
+    private readonly program: Program,
+    private readonly home: string,
+  ) {}
+
+  /** Starts it before the PBX at this port; ready when it takes connections. */
+  static async start(pbx: number): Promise<Kamailio> {
+    const home = await mkdtemp(path.join(tmpdir(), 'sidetone-kamailio-'));
+    const port = await freePort();
+    await fill('kamailio', home, { port, pbx });
+    const file = path.join(home, 'proxy.cfg');
+    const program = Program.start(KAMAILIO!, ['-DD', '-E', '-m', '32', '-Y', home, '-f', file]);
+    const kamailio = new Kamailio(port, program, home);
+    while (!(await takesConnections(port))) {
+      if (!program.alive) throw new Error(`Kamailio ended:\n${program.log()}`);
+    }
+    return kamailio;
+  }
+
+  log(): string {
+    return this.program.log();
+  }
+
+  async stop(): Promise<void> {
+    await this.program.stop('SIGKILL');
+    await rm(this.home, { recursive: true, force: true });
+  }
+}
+
+async function takesConnections(port: number): Promise<boolean> {
+  const socket = net.connect(port, '127.0.0.1');
+  const taken = await Promise.race([
+    once(socket, 'connect').then(() => true, () => false),
+    once(socket, 'close').then(() => false, () => false),
+  ]);
+  socket.destroy();
+  return taken;
+}

@@ -1,0 +1,24 @@
+import { expect, expectCarried, missing, party, person, test, ways, type WayName } from '../../support/pbx.ts';
+import { expectSilence, expectSound } from '../../support/probe.ts';
+
+for (const way of Object.keys(ways) as WayName[]) {
+  test(`${way}: registers, and an echo comes back`, async ({ phones, gateway }) => {
+    test.skip(!!missing(way), missing(way));
+    const phone = await phones.of(person(way));
+    const card = await phone.call(party('600'));
+    await card.expectPhase('active');
+    await expectSound(phone.page);
+    // It is our own sound that comes back: without it there is none.
+    await card.button('Mute').click();
+    await expectSilence(phone.page);
+    await card.hangUp();
+    await card.expectEnd('You hung up');
+    await expectCarried(gateway, way.startsWith('WebRTC') ? 'direct' : 'relayed');
+  });
+}
+
+test('a wrong password is refused', async ({ phones }) => {
+  const phone = await phones.open();
+  await phone.signIn(person('plain RTP over UDP'), { password: 'secret-202' });
+  await expect(phone.page.getByText('Extension or password is wrong.')).toBeVisible();
+});

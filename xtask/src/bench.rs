@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: figures, not checks, except for the budget of the app's size.
+//! `cargo xtask bench`: figures, not checks, except for the budgets of sizes.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -8,14 +9,18 @@ use anyhow::{Context, Result, bail};
 use crate::app;
 use crate::gateway::{self, Profile};
 use crate::step::{About, Console};
-use crate::tools::{cargo_tools, chromium, node, wasm};
+use crate::tools::cargo_tools::{self, Optimiser};
+use crate::tools::{chromium, node, wasm};
 use crate::workspace::{cargo, memory, program, root, target};
 
-/// What each file of the app weighs, plain and compressed.
+/// What each file of the app weighs, plain and compressed, and what the parser has of it.
 pub(crate) fn size(console: &Console) -> Result<ExitCode> {
     app::build(console)?;
     let mut weigh = program("node");
     weigh.args(["e2e/bench/size.mjs", "target/dist"]);
+    for name in ["size_floor", "size_parser"] {
+        weigh.arg(small_module(console, name)?);
+    }
     aloud(&mut weigh)
 }
 
@@ -38,7 +43,7 @@ pub(crate) fn call(console: &Console) -> Result<ExitCode> {
 /// others.
 pub(crate) fn parse(console: &Console) -> Result<ExitCode> {
     node::provide(console)?;
-    let module = module_for_node(console)?;
+    let module = module(console, "parse_wasm", "nodejs")?;
     let mut bench = cargo(&["bench", "--package", "sidetone-sip", "--bench", "parse"]);
     bench.env("SIDETONE_BENCH_WASM", module);
     aloud(&mut bench)
@@ -66,23 +71,49 @@ pub(crate) fn relay() -> Result<ExitCode> {
     ]))
 }
 
-/// The parser in WebAssembly, as the app has it, in a folder of its own.
-fn module_for_node(console: &Console) -> Result<PathBuf> {
-    const NAME: &str = "parse_wasm";
+/// An example of the SIP engine, in WebAssembly for `place`, in a folder of its own.
+fn module(console: &Console, name: &str, place: &str) -> Result<PathBuf> {
     let compiler = wasm::provide(console)?;
     cargo_tools::provide(console)?;
-    let mut build = cargo(&["build", "--package", "sidetone-sip", "--example", NAME]);
+    let mut build = cargo(&["build", "--package", "sidetone-sip", "--example", name]);
     build.args(["--profile", "app", "--target", wasm::TARGET]);
     compiler.apply(&mut build);
-    console.run("Building the parser for Node", About(30), &mut build)?;
+    console.run(&format!("Building {name}"), About(30), &mut build)?;
     let built = target().join(wasm::TARGET).join("app/examples");
-    let module = memory().join(NAME);
+    let module = memory().join(name);
     let mut bind = program("wasm-bindgen");
-    bind.args(["--target", "nodejs", "--no-typescript", "--out-dir"]);
+    bind.args(["--target", place, "--no-typescript", "--out-dir"]);
     bind.arg(&module)
-        .arg(built.join(NAME).with_extension("wasm"));
-    console.run("Binding the parser to Node", About(2), &mut bind)?;
+        .arg(built.join(name).with_extension("wasm"));
+    console.run(&format!("Binding {name}"), About(2), &mut bind)?;
     Ok(module)
+}
+
+/// Such an example, made as small as the app is.
+fn small_module(console: &Console, name: &str) -> Result<PathBuf> {
+    let folder = module(console, name, "web")?;
+    if matches!(cargo_tools::provide(console)?, Optimiser::Fetched) {
+        bail!(
+            "The parser's share can't be weighed without wasm-opt: install Node with npm, which brings it."
+        );
+    }
+    let small = folder.join("small.wasm");
+    let mut optimise = program("wasm-opt");
+    optimise.arg("-Oz").args(wasm_opt_params()?);
+    optimise.arg(folder.join(format!("{name}_bg.wasm")));
+    optimise.arg("-o").arg(&small);
+    console.run(&format!("Making {name} small"), About(5), &mut optimise)?;
+    Ok(small)
+}
+
+/// What trunk tells wasm-opt for the app.
+fn wasm_opt_params() -> Result<Vec<String>> {
+    let page = fs::read_to_string(root().join("frontend/index.html"))?;
+    let params = page
+        .split_once("data-wasm-opt-params=\"")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .context("frontend/index.html doesn't say how wasm-opt is called")?;
+    Ok(params.0.split_whitespace().map(str::to_owned).collect())
 }
 
 fn aloud(command: &mut Command) -> Result<ExitCode> {

@@ -1,10 +1,9 @@
 //! Push notification with SIP (RFC 8599): how a phone that sleeps is woken, as it registers it,
 //! and what the network says to that.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::message::{FeatureCaps, Headers, Params, SipUri, decode_escapes, quoted};
+use crate::message::{FeatureCaps, Headers, Params, Quoted, SipUri, decode_escapes};
 use crate::{Address, Text, Uri};
 
 const PROVIDER: &str = "pn-provider";
@@ -158,13 +157,5 @@ impl PushService {
 pub(crate) fn set_purr(uri: &mut Uri, purr: &str) {
     if let Uri::Sip(uri) = uri {
         uri.params.set(PURR, Some(&escaped(purr)));
-    }
-}
-
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        quoted(f, self.0)
     }
 }

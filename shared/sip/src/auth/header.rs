@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Algorithm, Challenge, Credentials, Protection, Qop, QopOptions};
 use crate::Text;
 use crate::message::{
-    HeaderError, HeaderName, Headers, Span, TypedHeader, items, quoted, unquoted,
+    HeaderError, HeaderName, Headers, Quoted, Span, TypedHeader, items, unquoted,
 };
 
 macro_rules! headers {
@@ -199,8 +199,7 @@ impl Credentials {
 }
 
 fn string(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
-    write!(f, "{name}=")?;
-    quoted(f, value)
+    write!(f, "{name}={}", Quoted(value))
 }
 
 impl fmt::Display for Challenge {

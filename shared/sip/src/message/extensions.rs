@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::parse::{number, number_and_params};
+use super::parse::{number, number_and_params, rack};
 use super::typed::TypedHeader;
-use super::{CSeq, HeaderError, HeaderName, Method};
+use super::{CSeq, HeaderError, HeaderName};
 use crate::Text;
 
 /// RSeq (RFC 3262 §7.1): the number of a reliable provisional response, not zero.
@@ -42,28 +42,13 @@ impl TypedHeader for RAck {
     const NAME: HeaderName = HeaderName::RAck;
 
     fn parse(value: &Text) -> Result<Self, HeaderError> {
-        let wrong = HeaderError("RAck is not two numbers and a method");
-        let words: Vec<&str> = value.split_ascii_whitespace().collect();
-        let [rseq, cseq, method] = words[..] else {
-            return Err(wrong);
-        };
-        let rseq = number(rseq, u32::MAX).filter(|rseq| *rseq > 0);
-        let cseq = number(cseq, i32::MAX.unsigned_abs());
-        let is_token = super::parse::token((&Text::from(method)).into()).is_ok();
-        match (rseq, cseq, is_token) {
-            (Some(rseq), Some(number), true) => {
-                let method = Method::from_token(&method.into());
-                let cseq = CSeq { number, method };
-                Ok(Self { rseq, cseq })
-            }
-            _ => Err(wrong),
-        }
+        rack(value.into()).map(|(rseq, cseq)| Self { rseq, cseq })
     }
 }
 
 impl fmt::Display for RAck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.rseq, self.cseq.number, self.cseq.method)
+        write!(f, "{} {}", self.rseq, self.cseq)
     }
 }
 

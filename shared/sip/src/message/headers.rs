@@ -318,25 +318,26 @@ impl Headers {
     /// # Errors
     /// [`HeaderError`] if it is there but malformed.
     pub fn typed<T: TypedHeader>(&self) -> Result<Option<T>, HeaderError> {
-        let name = T::NAME;
-        let mut lines = self.raw(&name);
-        let Some(first) = lines.next() else {
-            return Ok(None);
-        };
-        let mut header = T::parse(first)?;
-        for line in lines {
-            header.join(T::parse(line)?);
+        let mut joined: Option<T> = None;
+        for line in self.raw(&T::NAME) {
+            let header = T::parse(line)?;
+            match &mut joined {
+                Some(joined) => joined.join(header),
+                None => joined = Some(header),
+            }
         }
-        Ok(Some(header))
+        Ok(joined)
     }
 
     /// All Reason values that can be read; a comma list can hold several (RFC 3326 §2).
     #[must_use]
     pub fn reasons(&self) -> Vec<Reason> {
-        let values = self.raw(&HeaderName::Reason).flat_map(items);
-        values
-            .filter_map(|value| Reason::parse(&value.share()).ok())
-            .collect()
+        let mut reasons = Vec::new();
+        for line in self.raw(&HeaderName::Reason) {
+            let values = items(line);
+            reasons.extend(values.filter_map(|value| Reason::parse(&value.share()).ok()));
+        }
+        reasons
     }
 
     /// All header lines of `T`, in order.

@@ -26,7 +26,7 @@ pub use parse::{
     HeaderError, Incoming, Limits, Refusal, Repair, Repairs, read_frame, read_frame_of_pbx,
 };
 pub(crate) use parse::{Span, addresses, items, unquoted};
-pub(crate) use print::quoted;
+pub(crate) use print::Quoted;
 pub use status::Status;
 pub use typed::*;
 pub(crate) use uri::decode_escapes;

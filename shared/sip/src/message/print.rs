@@ -4,7 +4,9 @@
 //! printed reads back as the same message. A line break or another control character in a text
 //! is printed as a space, so no text, wherever it comes from, can start a header of its own.
 
-use std::fmt::{self, Write};
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use super::control::{first_control, is_control};
 use super::{
@@ -13,21 +15,34 @@ use super::{
 };
 
 /// Bytes on their way to the wire.
+#[derive(Default)]
 struct Wire {
     bytes: Vec<u8>,
     /// Where the line at hand starts.
     line: usize,
 }
 
-impl Write for Wire {
-    #[inline]
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.bytes.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-}
-
 impl Wire {
+    #[inline]
+    fn put(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, value: u32, base: u32) {
+        let mut digits = [0; 10];
+        let mut at = digits.len();
+        let mut rest = value;
+        loop {
+            at -= 1;
+            digits[at] = b"0123456789abcdef"[(rest % base) as usize];
+            rest /= base;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.bytes.extend_from_slice(&digits[at..]);
+    }
+
     /// Tabs may stay, and so may what a backslash quotes, but never CR or LF.
     #[cold]
     fn blank_controls(line: &mut [u8]) {
@@ -45,278 +60,305 @@ impl Wire {
         if first_control(line).is_some() {
             Self::blank_controls(line);
         }
-        self.bytes.extend_from_slice(b"\r\n");
+        self.put("\r\n");
         self.line = self.bytes.len();
     }
 
     /// One header line per value.
-    fn lines<T: Print>(&mut self, name: &str, values: &[T]) -> fmt::Result {
+    fn lines<T: Print>(&mut self, name: &str, values: &[T]) {
         for value in values {
-            self.line(name, value)?;
+            self.line(name, value);
         }
-        Ok(())
     }
 
-    fn line<T: Print + ?Sized>(&mut self, name: &str, value: &T) -> fmt::Result {
-        self.write_str(name)?;
-        self.write_str(": ")?;
-        value.print(self)?;
+    fn line<T: Print + ?Sized>(&mut self, name: &str, value: &T) {
+        self.put(name);
+        self.put(": ");
+        value.print(self);
         self.end_line();
-        Ok(())
+    }
+
+    /// All behind the start line.
+    fn finish(mut self, headers: &Headers, body: &[u8]) -> Vec<u8> {
+        self.end_line();
+        headers.print(&mut self);
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        self.line("Content-Length", &length);
+        self.end_line();
+        self.bytes.extend_from_slice(body);
+        self.bytes
     }
 }
 
-/// Like [`fmt::Display`], but known to the compiler whole, for both kinds of writer.
+/// What stands in a message.
 trait Print {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result;
+    fn print(&self, to: &mut Wire);
 }
 
 macro_rules! display {
     ($($type:ty)*) => {
         $(impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.print(f)
+                display(self, f)
             }
         })*
     };
 }
 
-display! { Address CSeq Contacts Host Params SipUri TelUri Transport Uri Via }
+display! { Address CSeq Contacts Host Params Quoted<'_> SipUri TelUri Transport Uri Via }
+
+fn display(value: &dyn Print, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut wire = Wire::default();
+    value.print(&mut wire);
+    f.write_str(&String::from_utf8_lossy(&wire.bytes))
+}
 
 impl Print for str {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        to.write_str(self)
+    fn print(&self, to: &mut Wire) {
+        to.put(self);
     }
 }
 
 impl Print for u32 {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        let mut digits = [0; 10];
-        let mut at = digits.len();
-        let mut rest = *self;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        to.write_str(std::str::from_utf8(&digits[at..]).map_err(|_| fmt::Error)?)
+    fn print(&self, to: &mut Wire) {
+        to.number(*self, 10);
     }
 }
 
 impl Print for Params {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
+    fn print(&self, to: &mut Wire) {
         for param in &self.0 {
-            to.write_str(";")?;
-            to.write_str(&param.name)?;
+            to.put(";");
+            to.put(&param.name);
             if let Some(value) = &param.value {
-                to.write_str("=")?;
-                to.write_str(value)?;
+                to.put("=");
+                to.put(value);
             }
         }
-        Ok(())
     }
 }
 
 impl Print for Host {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
+    fn print(&self, to: &mut Wire) {
         match self {
-            Self::Name(name) => to.write_str(name),
+            Self::Name(name) => to.put(name),
             Self::V4(address) => {
                 for (index, octet) in address.octets().into_iter().enumerate() {
                     if index > 0 {
-                        to.write_str(".")?;
+                        to.put(".");
                     }
-                    u32::from(octet).print(to)?;
+                    to.number(octet.into(), 10);
                 }
-                Ok(())
             }
-            Self::V6(address) => write!(to, "[{address}]"),
+            Self::V6(address) => address.print(to),
         }
     }
 }
 
-fn port<W: Write>(to: &mut W, port: Option<u16>) -> fmt::Result {
-    let Some(port) = port else { return Ok(()) };
-    to.write_str(":")?;
-    u32::from(port).print(to)
+/// In brackets, and as short as RFC 5952 says.
+impl Print for Ipv6Addr {
+    fn print(&self, to: &mut Wire) {
+        to.put("[");
+        if let Some(address) = self.to_ipv4_mapped() {
+            to.put("::ffff:");
+            Host::V4(address).print(to);
+        } else {
+            let segments = self.segments();
+            let zeros = longest_zeros(&segments);
+            for (at, segment) in segments.into_iter().enumerate() {
+                if at == zeros.start && !zeros.is_empty() {
+                    to.put("::");
+                }
+                if zeros.contains(&at) {
+                    continue;
+                }
+                if at > 0 && at != zeros.end {
+                    to.put(":");
+                }
+                to.number(segment.into(), 16);
+            }
+        }
+        to.put("]");
+    }
+}
+
+/// The first of the longest runs of two zeros or more.
+fn longest_zeros(segments: &[u16; 8]) -> Range<usize> {
+    let mut longest = 0..0;
+    let mut from = 0;
+    for (at, segment) in segments.iter().enumerate() {
+        if *segment != 0 {
+            from = at + 1;
+        } else if at > from && at + 1 - from > longest.len() {
+            longest = from..at + 1;
+        }
+    }
+    longest
+}
+
+fn port(to: &mut Wire, port: Option<u16>) {
+    if let Some(port) = port {
+        to.put(":");
+        to.number(port.into(), 10);
+    }
 }
 
 impl Print for SipUri {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        to.write_str(if self.secure { "sips:" } else { "sip:" })?;
+    fn print(&self, to: &mut Wire) {
+        to.put(if self.secure { "sips:" } else { "sip:" });
         if let Some(user) = &self.user {
-            to.write_str(user)?;
+            to.put(user);
             if let Some(password) = &self.password {
-                to.write_str(":")?;
-                to.write_str(password)?;
+                to.put(":");
+                to.put(password);
             }
-            to.write_str("@")?;
+            to.put("@");
         }
-        self.host.print(to)?;
-        port(to, self.port)?;
-        self.params.print(to)?;
+        self.host.print(to);
+        port(to, self.port);
+        self.params.print(to);
         if let Some(headers) = &self.headers {
-            to.write_str("?")?;
-            to.write_str(headers)?;
+            to.put("?");
+            to.put(headers);
         }
-        Ok(())
     }
 }
 
 impl Print for TelUri {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        to.write_str("tel:")?;
-        to.write_str(&self.number)?;
-        self.params.print(to)
+    fn print(&self, to: &mut Wire) {
+        to.put("tel:");
+        to.put(&self.number);
+        self.params.print(to);
     }
 }
 
 impl Print for Uri {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
+    fn print(&self, to: &mut Wire) {
         match self {
             Self::Sip(uri) => uri.print(to),
             Self::Tel(uri) => uri.print(to),
             Self::Other { scheme, opaque } => {
-                to.write_str(scheme)?;
-                to.write_str(":")?;
-                to.write_str(opaque)
+                to.put(scheme);
+                to.put(":");
+                to.put(opaque);
             }
         }
     }
 }
 
-/// Prints `text` as a quoted string. Line breaks become spaces; no quoted-pair may hold them.
-pub(crate) fn quoted<W: Write>(to: &mut W, text: &str) -> fmt::Result {
-    to.write_str("\"")?;
-    let special = |byte: u8| byte == b'"' || byte == b'\\' || is_control(byte);
-    if text.bytes().any(special) {
-        for character in text.chars() {
-            match character {
-                '\r' | '\n' => to.write_str(" ")?,
-                '\t' => to.write_str("\t")?,
-                '"' | '\\' | '\0'..='\x1f' | '\x7f' => {
-                    let pair = ['\\', character];
-                    let pair: String = pair.iter().collect();
-                    to.write_str(&pair)?;
-                }
-                other => to.write_char(other)?,
+/// A text as a quoted string. Line breaks become spaces; no quoted-pair may hold them.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl Print for Quoted<'_> {
+    fn print(&self, to: &mut Wire) {
+        to.put("\"");
+        // What is special is ASCII, so that no character is torn apart.
+        for byte in self.0.bytes() {
+            match byte {
+                b'\r' | b'\n' => to.bytes.push(b' '),
+                b'\t' => to.bytes.push(byte),
+                b'"' | b'\\' | ..b' ' | 0x7f => to.bytes.extend_from_slice(&[b'\\', byte]),
+                _ => to.bytes.push(byte),
             }
         }
-    } else {
-        to.write_str(text)?;
+        to.put("\"");
     }
-    to.write_str("\"")
 }
 
 impl Print for Address {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
+    fn print(&self, to: &mut Wire) {
         if let Some(name) = &self.display_name {
-            quoted(to, name)?;
-            to.write_str(" ")?;
+            Quoted(name).print(to);
+            to.put(" ");
         }
-        to.write_str("<")?;
-        self.uri.print(to)?;
-        to.write_str(">")?;
-        self.params.print(to)
+        to.put("<");
+        self.uri.print(to);
+        to.put(">");
+        self.params.print(to);
     }
 }
 
 impl Print for Contacts {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
+    fn print(&self, to: &mut Wire) {
         match self {
-            Self::Star => to.write_str("*"),
+            Self::Star => to.put("*"),
             Self::List(addresses) => {
                 for (index, address) in addresses.iter().enumerate() {
                     if index > 0 {
-                        to.write_str(", ")?;
+                        to.put(", ");
                     }
-                    address.print(to)?;
+                    address.print(to);
                 }
-                Ok(())
             }
         }
     }
 }
 
 impl Print for CSeq {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        self.number.print(to)?;
-        to.write_str(" ")?;
-        to.write_str(self.method.as_str())
+    fn print(&self, to: &mut Wire) {
+        to.number(self.number, 10);
+        to.put(" ");
+        to.put(self.method.as_str());
     }
 }
 
 impl Print for Transport {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        to.write_str(self.as_str())
+    fn print(&self, to: &mut Wire) {
+        to.put(self.as_str());
     }
 }
 
 impl Print for Via {
-    fn print<W: Write>(&self, to: &mut W) -> fmt::Result {
-        to.write_str("SIP/2.0/")?;
-        self.transport.print(to)?;
-        to.write_str(" ")?;
-        self.host.print(to)?;
-        port(to, self.port)?;
-        self.params.print(to)
+    fn print(&self, to: &mut Wire) {
+        to.put("SIP/2.0/");
+        self.transport.print(to);
+        to.put(" ");
+        self.host.print(to);
+        port(to, self.port);
+        self.params.print(to);
     }
 }
 
-impl Headers {
-    fn print(&self, wire: &mut Wire) -> fmt::Result {
-        wire.lines("Via", &self.via)?;
-        wire.lines("Route", &self.route)?;
-        wire.lines("Record-Route", &self.record_route)?;
+impl Print for Headers {
+    fn print(&self, to: &mut Wire) {
+        to.lines("Via", &self.via);
+        to.lines("Route", &self.route);
+        to.lines("Record-Route", &self.record_route);
         if let Some(hops) = self.max_forwards {
-            wire.line("Max-Forwards", &u32::from(hops))?;
+            to.line("Max-Forwards", &u32::from(hops));
         }
-        wire.line("From", &self.from)?;
-        wire.line("To", &self.to)?;
-        wire.line("Call-ID", &*self.call_id)?;
-        wire.line("CSeq", &self.cseq)?;
+        to.line("From", &self.from);
+        to.line("To", &self.to);
+        to.line("Call-ID", &*self.call_id);
+        to.line("CSeq", &self.cseq);
         match &self.contact {
-            Contacts::Star => wire.line("Contact", &Contacts::Star)?,
-            Contacts::List(addresses) => wire.lines("Contact", addresses)?,
+            Contacts::Star => to.line("Contact", &Contacts::Star),
+            Contacts::List(addresses) => to.lines("Contact", addresses),
         }
         for RawHeader { name, value } in &self.others {
-            wire.line(name.as_str(), &**value)?;
+            to.line(name.as_str(), &**value);
         }
-        Ok(())
     }
 }
 
-/// Writing to memory does not fail, so neither does this.
-fn print(headers: &Headers, body: &[u8], start: impl FnOnce(&mut Wire) -> fmt::Result) -> Vec<u8> {
-    let mut wire = Wire {
+/// Room for a message with this body.
+fn wire(body: &[u8]) -> Wire {
+    Wire {
         bytes: Vec::with_capacity(1024 + body.len()),
         line: 0,
-    };
-    let printed = start(&mut wire).and_then(|()| {
-        wire.end_line();
-        headers.print(&mut wire)?;
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        wire.line("Content-Length", &length)
-    });
-    debug_assert!(printed.is_ok());
-    wire.end_line();
-    wire.bytes.extend_from_slice(body);
-    wire.bytes
+    }
 }
 
 impl Request {
     /// The bytes to send.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        print(&self.headers, &self.body, |wire| {
-            wire.write_str(self.method.as_str())?;
-            wire.write_str(" ")?;
-            self.uri.print(wire)?;
-            wire.write_str(" SIP/2.0")
-        })
+        let mut wire = wire(&self.body);
+        wire.put(self.method.as_str());
+        wire.put(" ");
+        self.uri.print(&mut wire);
+        wire.put(" SIP/2.0");
+        wire.finish(&self.headers, &self.body)
     }
 }
 
@@ -324,12 +366,12 @@ impl Response {
     /// The bytes to send.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        print(&self.headers, &self.body, |wire| {
-            wire.write_str("SIP/2.0 ")?;
-            u32::from(self.status.code()).print(wire)?;
-            wire.write_str(" ")?;
-            wire.write_str(&self.reason)
-        })
+        let mut wire = wire(&self.body);
+        wire.put("SIP/2.0 ");
+        wire.number(self.status.code().into(), 10);
+        wire.put(" ");
+        wire.put(&self.reason);
+        wire.finish(&self.headers, &self.body)
     }
 }
 

@@ -16,7 +16,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::parse::{items, media_type, number_and_params, tokens, value_and_params};
-use super::print::quoted;
+use super::print::Quoted;
 use super::{HeaderError, HeaderName};
 use crate::Text;
 
@@ -144,8 +144,7 @@ impl fmt::Display for Reason {
             write!(f, ";cause={cause}")?;
         }
         if let Some(text) = &self.text {
-            f.write_str(";text=")?;
-            quoted(f, text)?;
+            write!(f, ";text={}", Quoted(text))?;
         }
         Ok(())
     }

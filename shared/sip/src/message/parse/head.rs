@@ -68,7 +68,6 @@ pub(super) fn read(lines: &Lines<'_>, start: Start, limits: &Limits) -> Result<M
 }
 
 /// Splits a line at its colon.
-#[inline(always)]
 pub(super) fn split(line: Span<'_>) -> Result<(HeaderName, Span<'_>), HeaderError> {
     let mut lexer = Lexer::new(line);
     let name = lexer.expect(Class::TOKEN, "a header has no name")?;
@@ -162,6 +161,16 @@ pub(super) fn cseq(value: Span<'_>) -> Result<CSeq, HeaderError> {
     let method = lexer.cut(method).method();
     lexer.finish()?;
     Ok(CSeq { number, method })
+}
+
+/// `response-num CSeq-num Method` (RFC 3262 §7.2).
+pub(crate) fn rack(value: Span<'_>) -> Result<(u32, CSeq), HeaderError> {
+    let mut lexer = Lexer::new(value);
+    let rseq = number(lexer.take(Class::TOKEN), u32::MAX)
+        .filter(|rseq| *rseq > 0)
+        .ok_or(HeaderError("RAck has no number above zero"))?;
+    lexer.skip_space();
+    Ok((rseq, cseq(lexer.cut(lexer.rest()))?))
 }
 
 fn max_forwards(value: Span<'_>) -> Result<u8, HeaderError> {

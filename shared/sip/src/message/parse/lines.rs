@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::span::Span;
+use super::span::{Span, trim};
 use super::{Fault, Limits};
 use crate::Text;
 use crate::message::control::first_control;
@@ -116,6 +116,11 @@ impl Quoting {
     }
 }
 
+/// Whether it continues the line before it.
+pub(super) fn is_folded(line: &str) -> bool {
+    line.starts_with(' ') || line.starts_with('\t')
+}
+
 /// RFC 3261 §7.3.1: a line that starts with white space continues the one before it, and the
 /// break with all white space around it means one space.
 fn unfold(
@@ -127,7 +132,7 @@ fn unfold(
     let mut lines: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
     for range in ranges {
         let line = &head[range.clone()];
-        let folded = line.starts_with([' ', '\t']);
+        let folded = is_folded(line);
         match lines.last_mut().filter(|_| folded) {
             // The start line can't be continued, nor can the message start with a blank.
             None if folded => return Err(Fault::bad_request("the start line is malformed")),
@@ -137,10 +142,10 @@ fn unfold(
                 lines.push(from..joined.len());
             }
             Some(last) => {
-                let kept = joined[last.clone()].trim_end_matches([' ', '\t']).len();
+                let kept = trim(&joined[last.clone()]).len();
                 joined.truncate(last.start + kept);
                 joined.push(' ');
-                joined.push_str(line.trim_matches([' ', '\t']));
+                joined.push_str(trim(line));
                 last.end = joined.len();
                 if last.len() > limits.line {
                     return Err(Fault::bad_request("a header line is too long"));

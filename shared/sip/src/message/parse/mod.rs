@@ -8,6 +8,7 @@
 
 mod address;
 mod head;
+mod ip;
 mod lexer;
 mod lines;
 mod list;
@@ -20,6 +21,7 @@ mod uri;
 mod via;
 
 pub(crate) use address::{address, addresses};
+pub(crate) use head::rack;
 pub(crate) use lexer::{number, unquoted};
 pub(crate) use list::{items, media_type, number_and_params, token, tokens, value_and_params};
 pub use repair::{Repair, Repairs};

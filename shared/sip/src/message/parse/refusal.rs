@@ -5,7 +5,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::lexer::{Class, Lexer};
-use super::span::Span;
+use super::lines::is_folded;
+use super::span::{Span, trim};
 use super::{Fault, Incoming, Limits, Refusal, address, head, params, start, uri, via};
 use crate::Text;
 use crate::message::{Address, CSeq, HeaderName, Headers, Method, Response, SipUri, Uri, Via};
@@ -23,18 +24,14 @@ pub(super) fn refuse(frame: &[u8], limits: &Limits, fault: &Fault) -> Incoming {
     if method == Method::Ack {
         return Incoming::Dropped(fault.why);
     }
-    let mut headers = Headers::new(
-        anonymous(),
-        anonymous(),
-        unreadable(),
-        CSeq { number: 0, method },
-    );
+    let mut remains = Remains::default();
     for line in &lines[1..] {
-        collect(Span::from(&Text::from(line.as_str())), &mut headers, limits);
+        remains.take(Span::from(&Text::from(line.as_str())), limits);
     }
-    if headers.via.is_empty() {
+    if remains.via.is_empty() {
         return Incoming::Dropped(fault.why);
     }
+    let mut headers = remains.into_headers(method);
     if headers.to.tag().is_none() {
         headers.to.params.set("tag", Some(&tag(&headers)));
     }
@@ -57,45 +54,61 @@ fn unfolded(text: &str, limits: &Limits) -> Vec<String> {
         if line.is_empty() || lines.len() > limits.headers {
             break;
         }
-        match lines.last_mut().filter(|_| line.starts_with([' ', '\t'])) {
-            Some(last) => last.push_str(&printable(line)),
-            None => lines.push(printable(line)),
+        let printable = line
+            .chars()
+            .map(|c| if c.is_ascii_control() { ' ' } else { c });
+        match lines.last_mut().filter(|_| is_folded(line)) {
+            Some(last) => last.extend(printable),
+            None => lines.push(printable.collect()),
         }
     }
     lines
 }
 
-fn printable(line: &str) -> String {
-    line.replace(|character: char| character.is_ascii_control(), " ")
-}
-
 /// The method, if this is the start line of a request.
 fn method(line: &str) -> Option<Method> {
-    let mut words = line.split_ascii_whitespace();
-    let method = words.next()?;
-    let version = words.next_back()?;
+    let (method, rest) = trim(line).split_once(' ')?;
+    let version = rest.rsplit_once(' ').map_or(rest, |(_, version)| version);
     let request = Class::TOKEN.holds(method) && start::is_version(version);
     request.then(|| Method::from_token(&Text::from(method)))
 }
 
-/// Takes the first of each header that can be read.
-fn collect(line: Span<'_>, headers: &mut Headers, limits: &Limits) {
-    let Ok((name, value)) = head::split(line) else {
-        return;
-    };
-    match name {
-        HeaderName::Via => hops(value, &mut headers.via, limits.vias),
-        HeaderName::From if headers.from == anonymous() => headers.from = sender(value),
-        HeaderName::To if headers.to == anonymous() => headers.to = sender(value),
-        HeaderName::CallId if headers.call_id == unreadable() => {
-            headers.call_id = head::call_id(value).unwrap_or_else(|_| unreadable());
-        }
-        HeaderName::CSeq if headers.cseq.number == 0 => {
-            if let Ok(cseq) = head::cseq(value) {
-                headers.cseq = cseq;
+/// The first of each header that can be read.
+#[derive(Default)]
+struct Remains {
+    via: Vec<Via>,
+    from: Option<Address>,
+    to: Option<Address>,
+    call_id: Option<Text>,
+    cseq: Option<CSeq>,
+}
+
+impl Remains {
+    fn take(&mut self, line: Span<'_>, limits: &Limits) {
+        let Ok((name, value)) = head::split(line) else {
+            return;
+        };
+        match name {
+            HeaderName::Via => hops(value, &mut self.via, limits.vias),
+            HeaderName::From if self.from.is_none() => self.from = sender(value),
+            HeaderName::To if self.to.is_none() => self.to = sender(value),
+            HeaderName::CallId if self.call_id.is_none() => {
+                self.call_id = head::call_id(value).ok();
             }
+            HeaderName::CSeq if self.cseq.is_none() => self.cseq = head::cseq(value).ok(),
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn into_headers(self, method: Method) -> Headers {
+        let from = self.from.unwrap_or_else(anonymous);
+        let to = self.to.unwrap_or_else(anonymous);
+        let call_id = self.call_id.unwrap_or(Text::from_static("unreadable"));
+        let cseq = self.cseq.unwrap_or(CSeq { number: 0, method });
+        Headers {
+            via: self.via,
+            ..Headers::new(from, to, call_id, cseq)
+        }
     }
 }
 
@@ -113,9 +126,9 @@ fn hops(value: Span<'_>, list: &mut Vec<Via>, most: usize) {
     }
 }
 
-/// The address as it stands, else what stands in its angle brackets, else nobody.
-fn sender(value: Span<'_>) -> Address {
-    address::address(value).unwrap_or_else(|_| bracketed(value).unwrap_or_else(anonymous))
+/// The address as it stands, else what stands in its angle brackets.
+fn sender(value: Span<'_>) -> Option<Address> {
+    address::address(value).ok().or_else(|| bracketed(value))
 }
 
 fn bracketed(value: Span<'_>) -> Option<Address> {
@@ -134,10 +147,6 @@ fn bracketed(value: Span<'_>) -> Option<Address> {
 fn anonymous() -> Address {
     let host = crate::message::Host::Name(Text::from_static("anonymous.invalid"));
     Address::new(Uri::Sip(SipUri::new("anonymous", host)))
-}
-
-const fn unreadable() -> Text {
-    Text::from_static("unreadable")
 }
 
 /// RFC 3261 §8.2.7: a server without state gives every copy of a request the same tag.

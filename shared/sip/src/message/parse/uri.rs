@@ -1,8 +1,7 @@
 //! URIs: `sip:`, `sips:`, `tel:` and any other (RFC 3261 §19.1, RFC 3966).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use super::HeaderError;
+use super::ip;
 use super::lexer::{Class, Lexer, number};
 use super::params;
 use super::span::Span;
@@ -135,11 +134,11 @@ pub(super) fn host(lexer: &mut Lexer<'_>) -> Result<Host, HeaderError> {
     if lexer.eat(b'[') {
         let address = lexer.take_until(b']').ok_or(MALFORMED)?;
         lexer.eat(b']');
-        return address.parse().map(Host::V6).map_err(|_| MALFORMED);
+        return ip::v6(address).map(Host::V6).ok_or(MALFORMED);
     }
     let name = lexer.expect(Class::NAME, "a host is missing")?;
     if name.ends_with(|last: char| last.is_ascii_digit())
-        && let Ok(address) = name.parse::<Ipv4Addr>()
+        && let Some(address) = ip::v4(name)
     {
         return Ok(Host::V4(address));
     }
@@ -212,7 +211,7 @@ impl Host {
     /// # Errors
     /// [`HeaderError`] if `text` is none of these.
     pub fn parse(text: &str) -> Result<Self, HeaderError> {
-        if let Ok(address) = text.parse::<Ipv6Addr>() {
+        if let Some(address) = ip::v6(text) {
             return Ok(Self::V6(address));
         }
         let text = Text::from(text);

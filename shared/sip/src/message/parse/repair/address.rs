@@ -5,7 +5,7 @@ use super::super::list::split_item;
 use super::super::params::MOST;
 use super::super::uri::escaped;
 use super::{Repair, Repairs};
-use crate::message::print::quoted;
+use crate::message::print::Quoted;
 
 impl Repairs {
     /// A comma list.
@@ -55,7 +55,7 @@ impl Repairs {
             return written.to_owned();
         }
         self.note(Repair::Name);
-        in_quotes(written.trim_matches('"').trim())
+        Quoted(written.trim_matches('"').trim()).to_string()
     }
 
     /// A SIP URI; any other stays as it is, but for blanks around it.
@@ -126,7 +126,7 @@ impl Params {
             Self::OfHeader if is_quoted(written) || Class::VALUE.holds(written) => {
                 written.to_owned()
             }
-            Self::OfHeader => in_quotes(written),
+            Self::OfHeader => Quoted(written).to_string(),
         }
     }
 }
@@ -179,13 +179,6 @@ fn is_quoted(text: &str) -> bool {
         ends
     });
     end.is_some_and(|end| end + 1 == inside.len())
-}
-
-fn in_quotes(text: &str) -> String {
-    let mut written = String::with_capacity(text.len() + 2);
-    // Writing to memory does not fail.
-    let _ = quoted(&mut written, text);
-    written
 }
 
 /// Where the user ends: with the last `@` ahead of the host's parameters.

@@ -2,10 +2,11 @@
 //! make the reader panic, answer a response or print what it can't read.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod judge;
 #[path = "differential/peers.rs"]
-#[allow(dead_code, reason = "one of the peers is asked")]
 mod peers;
 
+use judge::judge;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -231,41 +232,6 @@ fn behind(head: &str, start: &str, more: &str) -> String {
         .find("\r\n")
         .map_or(head.len(), |end| from + end);
     format!("{}{more}{}", &head[..end], &head[end..])
-}
-
-/// As anybody's frame and as a PBX's: mended is only what is refused from anybody.
-fn judge(frame: &[u8]) {
-    let limits = Limits::default();
-    let incoming = read_frame(frame, &limits);
-    let mut repairs = Repairs::default();
-    let of_pbx = read_frame_of_pbx(frame, &limits, &mut repairs);
-    let is_mended = of_pbx != incoming;
-    assert_eq!(is_mended, repairs != Repairs::default());
-    if is_mended {
-        assert!(!matches!(incoming, Incoming::Message(_)));
-        assert!(matches!(of_pbx, Incoming::Message(_)));
-        judge_as(frame, of_pbx);
-    }
-    judge_as(frame, incoming);
-}
-
-fn judge_as(frame: &[u8], incoming: Incoming) {
-    let limits = Limits::default();
-    match incoming {
-        Incoming::Message(message) => {
-            let again = read_frame(&message.to_bytes(), &limits);
-            assert_eq!(again, Incoming::Message(message));
-        }
-        Incoming::Refused(refusal) => {
-            assert!(!frame.starts_with(b"SIP/2.0") && !frame.starts_with(b"ACK "));
-            let again = read_frame(&refusal.response.to_bytes(), &limits);
-            assert_eq!(
-                again,
-                Incoming::Message(Message::Response(*refusal.response))
-            );
-        }
-        Incoming::Ping | Incoming::Pong | Incoming::Dropped(_) => {}
-    }
 }
 
 /// A change to a message at some place.

@@ -1,43 +1,9 @@
-//! Bytes into the reader: what it reads is printed, and the print reads as the same again; what only
-//! a PBX may send is mended into something that anybody may.
+//! Bytes into the reader, see `judge`.
 #![no_main]
 
+#[path = "../../tests/judge/mod.rs"]
+mod judge;
+
 use libfuzzer_sys::fuzz_target;
-use sidetone_sip::Message;
-use sidetone_sip::message::{Incoming, Limits, Repairs, read_frame, read_frame_of_pbx};
 
-fuzz_target!(|frame: &[u8]| {
-    let limits = Limits::default();
-    let incoming = read_frame(frame, &limits);
-    let mut repairs = Repairs::default();
-    let of_pbx = read_frame_of_pbx(frame, &limits, &mut repairs);
-    let is_mended = of_pbx != incoming;
-    assert_eq!(is_mended, repairs != Repairs::default());
-    if is_mended {
-        assert!(!matches!(incoming, Incoming::Message(_)));
-        assert!(matches!(of_pbx, Incoming::Message(_)));
-        judge(frame, of_pbx);
-    }
-    judge(frame, incoming);
-});
-
-fn judge(frame: &[u8], incoming: Incoming) {
-    let limits = Limits::default();
-    match incoming {
-        Incoming::Message(message) => {
-            let printed = message.to_bytes();
-            let again = read_frame(&printed, &limits);
-            assert_eq!(again, Incoming::Message(message));
-        }
-        // Nothing but a request is answered, an ACK never, and the answer can be read.
-        Incoming::Refused(refusal) => {
-            assert!(!frame.starts_with(b"SIP/2.0") && !frame.starts_with(b"ACK "));
-            let again = read_frame(&refusal.response.to_bytes(), &limits);
-            assert_eq!(
-                again,
-                Incoming::Message(Message::Response(*refusal.response))
-            );
-        }
-        Incoming::Ping | Incoming::Pong | Incoming::Dropped(_) => {}
-    }
-}
+fuzz_target!(|frame: &[u8]| judge::judge(frame));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use super::BodyError;
+use super::versions::{Update, Versions};
 use super::xml::{Attribute, Element, Escaped};
 use crate::{Body, Text};
 
@@ -240,21 +241,10 @@ impl fmt::Display for Party {
     }
 }
 
-/// What became of a document (RFC 4235 §4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Update {
-    /// It was taken in.
-    Taken,
-    /// It was taken in, but one before it is missing: refresh, to be told the full state.
-    Incomplete,
-    /// It is older than what is known, and was not taken.
-    Outdated,
-}
-
 /// What is known of somebody's calls, put together from one subscription's documents.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DialogWatch {
-    version: Option<u32>,
+    versions: Versions,
     dialogs: BTreeMap<Text, DialogState>,
 }
 
@@ -272,12 +262,10 @@ impl DialogWatch {
 
     /// Takes a document in, in the order of versions.
     pub fn take(&mut self, info: DialogInfo) -> Update {
-        let next = self.version.map(|version| version.saturating_add(1));
-        if next.is_some_and(|next| info.version < next) {
-            return Update::Outdated;
+        let update = self.versions.take(info.version, info.is_full);
+        if update == Update::Outdated {
+            return update;
         }
-        let is_complete = info.is_full || next == Some(info.version);
-        self.version = Some(info.version);
         if info.is_full {
             self.dialogs.clear();
         }
@@ -288,10 +276,6 @@ impl DialogWatch {
                 self.dialogs.insert(dialog.id.clone(), dialog);
             }
         }
-        if is_complete {
-            Update::Taken
-        } else {
-            Update::Incomplete
-        }
+        update
     }
 }

@@ -11,11 +11,10 @@ mod message_summary;
 mod pidf;
 mod reg_info;
 mod sip_frag;
+mod versions;
 mod xml;
 
-pub use dialog_info::{
-    DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, Party, Update,
-};
+pub use dialog_info::{DialogInfo, DialogPhase, DialogState, DialogWatch, Direction, Party};
 pub use is_composing::IsComposing;
 pub use key_press::KeyPress;
 pub use message_summary::{Counts, MessageSummary};
@@ -24,6 +23,7 @@ pub use reg_info::{
     ContactEvent, ContactInfo, RegInfo, RegWatch, RegistrationInfo, RegistrationPhase,
 };
 pub use sip_frag::SipFrag;
+pub use versions::Update;
 
 use crate::{Body, Text};
 

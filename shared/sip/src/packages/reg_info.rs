@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::BodyError;
+use super::versions::{Update, Versions};
 use super::xml::{Attribute, Element, Escaped};
-use super::{BodyError, Update};
 use crate::{Body, Text};
 
 /// A document, of the whole state or of what changed.
@@ -288,7 +289,7 @@ impl fmt::Display for ContactInfo {
 /// What is known of registrations, put together from one subscription's documents.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct RegWatch {
-    version: Option<u32>,
+    versions: Versions,
     registrations: BTreeMap<Text, RegistrationInfo>,
 }
 
@@ -306,12 +307,10 @@ impl RegWatch {
 
     /// Takes a document in, in the order of versions (RFC 3680 §5.1).
     pub fn take(&mut self, info: RegInfo) -> Update {
-        let next = self.version.map(|version| version.saturating_add(1));
-        if next.is_some_and(|next| info.version < next) {
-            return Update::Outdated;
+        let update = self.versions.take(info.version, info.is_full);
+        if update == Update::Outdated {
+            return update;
         }
-        let is_complete = info.is_full || next == Some(info.version);
-        self.version = Some(info.version);
         if info.is_full {
             self.registrations.clear();
         }
@@ -328,10 +327,6 @@ impl RegWatch {
                 known.contacts.extend(Some(contact).filter(|c| c.is_active));
             }
         }
-        if is_complete {
-            Update::Taken
-        } else {
-            Update::Incomplete
-        }
+        update
     }
 }

@@ -1,9 +1,11 @@
 //! Sessions set up by INVITE (RFC 3261 §13–§15).
 
+mod acks;
 mod answer;
 mod calling;
 mod confirmed;
 mod early;
+mod ending;
 mod kept;
 mod offers;
 mod redirects;
@@ -11,6 +13,7 @@ mod referee;
 mod referral;
 mod reliable;
 mod replacing;
+mod responses;
 mod ringing;
 mod timer;
 mod transfers;
@@ -20,6 +23,7 @@ use std::time::Duration;
 use answer::Unacknowledged;
 use calling::Calling;
 use confirmed::Confirmed;
+use ending::retry_after;
 pub use kept::{CallState, RestoreError};
 use offers::Offers;
 use referee::{Referee, RefereeInput};
@@ -33,11 +37,10 @@ pub(crate) use transfers::Transfers;
 use crate::dialog::{Dialog, DialogId};
 use crate::endpoint::config::Body;
 use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId, TransferOutcome};
-use crate::endpoint::identity::Verdict;
-use crate::endpoint::{Alarm, Endpoint, Owner, Purpose, SessionAlarm, Task, is_challenge};
-use crate::message::{Allow, HeaderName, Headers, RawHeader, Reason, RetryAfter};
-use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
-use crate::{Address, CommandError, Method, Request, Response, Status, Text};
+use crate::endpoint::{Alarm, Endpoint, Owner, Purpose, SessionAlarm, Task};
+use crate::message::{Allow, Headers, RawHeader};
+use crate::transaction::{ClientId, FlowId, Persistence, ServerId};
+use crate::{Address, CommandError, Method, Request, Status, Text};
 
 /// One session.
 ///
@@ -156,156 +159,7 @@ impl Session {
         }
     }
 
-    // Commands
-
-    /// Ends the session, whatever its state.
-    pub(crate) fn end(&mut self, endpoint: &mut Endpoint, reason: Option<Reason>) -> Command {
-        let headers: Vec<RawHeader> = reason
-            .map(|reason| RawHeader {
-                name: HeaderName::Reason,
-                value: reason.to_string().into(),
-            })
-            .into_iter()
-            .collect();
-        match self.phase {
-            Phase::Calling(_) => self.cancel(endpoint, headers),
-            Phase::Ringing(_) => {
-                self.refuse(endpoint, Status::DECLINE, headers);
-            }
-            Phase::Confirmed(_) => self.hang_up(endpoint, headers),
-            Phase::Over(_) => return Err(CommandError::Gone),
-        }
-        self.tell_ended(endpoint, Ended::by(EndedBy::Local));
-        Ok(())
-    }
-
     // Inputs
-
-    pub(crate) fn on_response(
-        &mut self,
-        endpoint: &mut Endpoint,
-        purpose: Purpose,
-        client: ClientId,
-        answered: u8,
-        response: Response,
-    ) {
-        if is_challenge(response.status) && self.wants_retry(purpose) {
-            match endpoint.answer_challenge(self.account, client, answered, &response) {
-                Verdict::Retry(request) => {
-                    self.is_challenged = true;
-                    self.retry(endpoint, purpose, *request, answered + 1);
-                    return;
-                }
-                Verdict::WrongCredentials if purpose == Purpose::Invite => {
-                    self.over(endpoint, Over::default());
-                    let by = EndedBy::WrongCredentials;
-                    self.tell_ended(endpoint, Ended::refused(by, response));
-                    return;
-                }
-                Verdict::WrongCredentials | Verdict::NotOurs => {}
-            }
-        }
-        if response.status == Status::SESSION_INTERVAL_TOO_SMALL
-            && !matches!(self.phase, Phase::Over(_))
-            && let Some(mut request) = endpoint.transactions.request_of(client).cloned()
-            && self.timer.raise(&response, &mut request.headers)
-        {
-            self.retry(endpoint, purpose, request, 0);
-            return;
-        }
-        match purpose {
-            Purpose::Refresh => self.on_refresh_response(endpoint, response),
-            Purpose::Invite => self.on_invite_response(endpoint, client, response),
-            Purpose::Reinvite | Purpose::Update => {
-                self.on_offer_response(endpoint, client, response);
-            }
-            Purpose::Info => self.on_request_response(endpoint, response),
-            Purpose::Probe => {
-                self.is_probing = response.status.is_provisional();
-                self.on_request_response(endpoint, response);
-            }
-            Purpose::Refer => {
-                self.handle_referral(endpoint, ReferralInput::Response(Box::new(response)))
-            }
-            Purpose::Report => {
-                self.handle_referee(endpoint, RefereeInput::ReportAnswered(&response));
-            }
-            Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
-        }
-    }
-
-    /// Whether a challenged request is still worth sending.
-    pub(crate) fn wants_retry(&self, purpose: Purpose) -> bool {
-        match purpose {
-            Purpose::Bye => true,
-            // RFC 3261 §22.1: a CANCEL can't be challenged.
-            Purpose::Cancel => false,
-            _ => !matches!(self.phase, Phase::Over(_)),
-        }
-    }
-
-    fn retry(&mut self, endpoint: &mut Endpoint, purpose: Purpose, request: Request, answered: u8) {
-        let mut request = request;
-        let to_tag = request.headers.to.tag().unwrap_or("").to_owned();
-        let dialog = match &mut self.phase {
-            // A BYE is the last of its dialog, which may be another than the one confirmed.
-            _ if matches!(purpose, Purpose::Bye | Purpose::Invite) => None,
-            Phase::Calling(calling) => {
-                let index = calling.early_index(&to_tag);
-                index.map(|index| &mut calling.early[index].dialog)
-            }
-            Phase::Ringing(ringing) => Some(&mut ringing.dialog),
-            Phase::Confirmed(confirmed) => Some(&mut confirmed.dialog),
-            Phase::Over(_) => None,
-        };
-        request.headers.cseq.number = match dialog {
-            Some(dialog) => dialog.next_number(),
-            None => request.headers.cseq.number + 1,
-        };
-        if purpose == Purpose::Invite {
-            self.leave_early_dialogs(endpoint, "");
-        }
-        let number = request.headers.cseq.number;
-        let client = self.send(endpoint, request, purpose, answered);
-        match purpose {
-            Purpose::Refer => self.handle_referral(endpoint, ReferralInput::Resent(number)),
-            Purpose::Invite => {
-                if let Phase::Calling(calling) = &mut self.phase {
-                    calling.client = client;
-                    // RFC 3261 §9.1: what came before says nothing of this one.
-                    calling.is_provisional = false;
-                }
-            }
-            Purpose::Reinvite | Purpose::Update => self.offers.resent(client),
-            _ => {}
-        }
-    }
-
-    pub(crate) fn on_unanswered(
-        &mut self,
-        endpoint: &mut Endpoint,
-        purpose: Purpose,
-        why: NoResponse,
-    ) {
-        match purpose {
-            Purpose::Invite => self.on_invite_unanswered(endpoint, why),
-            Purpose::Reinvite | Purpose::Update => self.on_offer_unanswered(endpoint),
-            Purpose::Info | Purpose::Refresh => self.on_request_unanswered(endpoint),
-            Purpose::Probe => {
-                self.is_probing = false;
-                self.on_request_unanswered(endpoint);
-            }
-            Purpose::Refer => self.handle_referral(endpoint, ReferralInput::Unanswered),
-            Purpose::Report => self.handle_referee(endpoint, RefereeInput::ReportLost),
-            Purpose::Bye | Purpose::Cancel | Purpose::Prack => {}
-        }
-    }
-
-    /// A client transaction of this session is over.
-    pub(crate) fn on_gone(&mut self, client: ClientId) {
-        self.tasks -= 1;
-        self.acks.retain(|sent| sent.client != client);
-    }
 
     /// A request within the dialog, neither ACK nor CANCEL.
     pub(crate) fn on_request(
@@ -433,78 +287,6 @@ impl Session {
         endpoint.send(self.flow, request, persistence, task)
     }
 
-    /// Acknowledges a 2xx, and again when it is repeated (RFC 3261 §13.2.2.4).
-    fn acknowledge(
-        &mut self,
-        endpoint: &mut Endpoint,
-        client: ClientId,
-        to_tag: &str,
-        ack: Request,
-    ) {
-        let branch = endpoint.tokens.token();
-        let mut ack = ack;
-        ack.headers.max_forwards = Some(70);
-        // RFC 3261 §22.1: an ACK carries the credentials of its INVITE.
-        if let Some(invite) = endpoint.transactions.request_of(client) {
-            let credentials = invite.headers.others.iter().filter(|h| {
-                matches!(
-                    h.name,
-                    HeaderName::Authorization | HeaderName::ProxyAuthorization
-                )
-            });
-            ack.headers.others.extend(credentials.cloned());
-        }
-        endpoint.transactions.send_ack(self.flow, &mut ack, &branch);
-        self.acks.push(Acknowledgement {
-            client,
-            to_tag: to_tag.into(),
-            ack,
-        });
-    }
-
-    /// Repeats the ACK to a 2xx that was acknowledged before; false if it was not.
-    fn acknowledge_again(
-        &mut self,
-        endpoint: &mut Endpoint,
-        client: ClientId,
-        to_tag: &str,
-    ) -> bool {
-        let sent = self
-            .acks
-            .iter_mut()
-            .find(|a| a.client == client && a.to_tag == *to_tag);
-        let Some(sent) = sent else { return false };
-        endpoint.transactions.send_ack(self.flow, &mut sent.ack, "");
-        true
-    }
-
-    fn say_bye(&mut self, endpoint: &mut Endpoint, dialog: &mut Dialog, headers: Vec<RawHeader>) {
-        let mut bye = dialog.request(Method::Bye);
-        bye.headers.others.extend(headers);
-        self.send(endpoint, bye, Purpose::Bye, 0);
-    }
-
-    fn over(&mut self, endpoint: &mut Endpoint, mut over: Over) -> Phase {
-        self.end_transfers(endpoint);
-        over.unanswered = self.offers.abandon();
-        if over.unanswered.is_some() {
-            let patience = endpoint.config.timers.patience();
-            self.start_alarm(endpoint, SessionAlarm::CancelDeadline, patience);
-        }
-        self.refuse_remote_offer(endpoint, Status::REQUEST_TERMINATED);
-        self.stop_alarm(endpoint, SessionAlarm::OfferRetry);
-        for alarm in SessionAlarm::OF_RINGING
-            .into_iter()
-            .chain(SessionAlarm::OF_TIMER)
-        {
-            self.stop_alarm(endpoint, alarm);
-        }
-        if over.farewell.is_none() {
-            self.stop_answer(endpoint);
-        }
-        std::mem::replace(&mut self.phase, Phase::Over(over))
-    }
-
     /// Lets requests of the peer find this session by `dialog`.
     fn take_name(&mut self, endpoint: &mut Endpoint, dialog: &Dialog) {
         let name = dialog.id();
@@ -523,54 +305,11 @@ impl Session {
         endpoint.tell_session(self.id, event);
     }
 
-    fn tell_ended(&self, endpoint: &mut Endpoint, ended: Ended) {
-        self.tell(endpoint, SessionEvent::Ended(ended));
-    }
-
     fn start_alarm(&self, endpoint: &mut Endpoint, alarm: SessionAlarm, after: Duration) {
         endpoint.start_alarm(Alarm::Session(self.id, alarm), after);
     }
 
     fn stop_alarm(&self, endpoint: &mut Endpoint, alarm: SessionAlarm) {
         endpoint.alarms.stop(Alarm::Session(self.id, alarm));
-    }
-}
-
-/// How long a peer asks to wait (RFC 3261 §20.33).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let asked = response.headers.typed::<RetryAfter>().ok().flatten();
-    asked.map(|asked| asked.0)
-}
-
-impl Ended {
-    pub(crate) const fn by(by: EndedBy) -> Self {
-        let (status, phrase, retry_after) = (None, None, None);
-        Self {
-            by,
-            status,
-            phrase,
-            reasons: Vec::new(),
-            retry_after,
-            response: None,
-        }
-    }
-
-    pub(crate) fn by_request(by: EndedBy, request: &Request) -> Self {
-        let reasons = request.headers.reasons();
-        Self {
-            reasons,
-            ..Self::by(by)
-        }
-    }
-
-    pub(crate) fn refused(by: EndedBy, response: Response) -> Self {
-        Self {
-            status: Some(response.status),
-            phrase: Some(response.reason.detached()),
-            reasons: response.headers.reasons(),
-            retry_after: retry_after(&response),
-            response: Some(Box::new(response)),
-            ..Self::by(by)
-        }
     }
 }

@@ -1,10 +1,12 @@
 //! Event notification (RFC 6665): subscribers and notifiers.
 
 mod notifier;
+mod roles;
 mod subscriber;
 
-pub(crate) use notifier::{Notifier, Notifying};
-pub(crate) use subscriber::{Subscriber, Subscribing};
+pub(crate) use notifier::Notifier;
+pub(crate) use roles::{Notifying, Subscribing};
+pub(crate) use subscriber::Subscriber;
 
 use std::time::Duration;
 

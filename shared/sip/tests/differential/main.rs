@@ -6,11 +6,13 @@
 
 mod cases;
 mod peers;
+mod rsips;
 
 use std::fmt::Write;
 
 use cases::{CASES, Case};
-use peers::{Facts, ours, rsips, sipxs};
+use peers::{Facts, ours, sipxs};
+use rsips::rsips;
 
 /// How another parser's reading compares with ours.
 #[derive(Clone, Copy, Debug, PartialEq)]

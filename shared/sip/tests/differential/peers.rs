@@ -1,6 +1,5 @@
-//! The same message read by different parsers.
+//! The same message read by us and by `sipx-sip`.
 
-use rsip::prelude::{HeadersExt, ToTypedHeader, UntypedHeader};
 use sidetone_sip::message::{Incoming, Limits, read_frame};
 use sidetone_sip::{Address, Message, Uri};
 use sipx_sip::HeaderName;
@@ -8,19 +7,19 @@ use sipx_sip::HeaderName;
 /// What a message says of whom it belongs to.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Facts {
-    method: String,
-    call_id: String,
-    cseq: u32,
-    branch: String,
-    from_tag: String,
-    from_user: Option<String>,
-    to_host: Option<String>,
-    contact_user: Option<String>,
-    contact_host: Option<String>,
-    body: usize,
+    pub(crate) method: String,
+    pub(crate) call_id: String,
+    pub(crate) cseq: u32,
+    pub(crate) branch: String,
+    pub(crate) from_tag: String,
+    pub(crate) from_user: Option<String>,
+    pub(crate) to_host: Option<String>,
+    pub(crate) contact_user: Option<String>,
+    pub(crate) contact_host: Option<String>,
+    pub(crate) body: usize,
 }
 
-fn host(text: &str) -> Option<String> {
+pub(crate) fn host(text: &str) -> Option<String> {
     // The same host may be written in two cases, and with a dot at its end or without.
     let host = text.replace(['[', ']'], "").to_ascii_lowercase();
     Some(host.trim_end_matches('.').to_owned()).filter(|host| !host.is_empty())
@@ -54,38 +53,6 @@ pub(crate) fn ours(frame: &[u8]) -> Option<Facts> {
         to_host: user_and_host(&headers.to).1,
         contact_user,
         contact_host,
-        body: request.body.len(),
-    })
-}
-
-pub(crate) fn rsips(frame: &[u8]) -> Option<Facts> {
-    let request = rsip::Request::try_from(frame).ok()?;
-    let from = request.from_header().ok()?.typed().ok()?;
-    let contact = match request.contact_header() {
-        Ok(contact) if contact.value() != "*" => Some(contact.typed().ok()?.uri),
-        _ => None,
-    };
-    let user = |uri: &rsip::Uri| uri.auth.as_ref().map(|auth| auth.user.clone());
-    let via = request.via_header().ok()?.typed().ok()?;
-    Some(Facts {
-        method: request.method.to_string(),
-        call_id: request.call_id_header().ok()?.value().to_owned(),
-        cseq: request.cseq_header().ok()?.typed().ok()?.seq,
-        branch: via.branch().map(ToString::to_string).unwrap_or_default(),
-        from_tag: from.tag().map(ToString::to_string).unwrap_or_default(),
-        from_user: user(&from.uri),
-        to_host: host(
-            &request
-                .to_header()
-                .ok()?
-                .typed()
-                .ok()?
-                .uri
-                .host()
-                .to_string(),
-        ),
-        contact_user: contact.as_ref().and_then(user),
-        contact_host: contact.and_then(|uri| host(&uri.host().to_string())),
         body: request.body.len(),
     })
 }

@@ -56,10 +56,16 @@ fn is_gone(pair: &mut Pair, challenge: ChallengeId) {
     assert_eq!(late, Err(CommandError::Gone));
 }
 
-/// A registered account whose registrar is played by the test.
-fn registered() -> (Pair, AccountId) {
+/// An account that its registrar, played by the test, has challenged.
+fn challenged_at_home() -> (Pair, AccountId) {
     let (mut pair, id) = asking(kept());
     respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);
+    (pair, id)
+}
+
+/// A registered account.
+fn registered() -> (Pair, AccountId) {
+    let (mut pair, id) = challenged_at_home();
     pair.sent(&[]);
     unlock(&mut pair, id);
     respond(&mut pair, 200, &[]);
@@ -68,10 +74,25 @@ fn registered() -> (Pair, AccountId) {
     (pair, id)
 }
 
+/// The next REGISTER is granted at once.
+fn is_registered_again(pair: &mut Pair, id: AccountId) {
+    assert_eq!(state(pair, id), RegistrationState::Registering);
+    respond(pair, 200, &[]);
+    is_registered_for(pair, id, 600);
+}
+
 fn forget(mut pair: Pair, id: AccountId) {
     pair.command(A, |a, now| a.remove_account(now, id));
     pair.sent(&["A REGISTER"]);
     respond(&mut pair, 200, &[]);
+    assert_eq!(state(&mut pair, id), RegistrationState::Unregistered);
+    pair.finish();
+}
+
+/// An account that isn't registered goes without a word.
+fn forget_unregistered(mut pair: Pair, id: AccountId) {
+    pair.sent(&[]);
+    pair.command(A, |a, now| a.remove_account(now, id));
     assert_eq!(state(&mut pair, id), RegistrationState::Unregistered);
     pair.finish();
 }
@@ -191,8 +212,7 @@ fn a_request_goes_out_when_all_its_challenges_are_answered() {
 
 #[test]
 fn a_keeper_that_refuses_ends_the_request() {
-    let (mut pair, id) = asking(kept());
-    respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);
+    let (mut pair, id) = challenged_at_home();
     let (challenge, _) = challenged(&mut pair, id);
     pair.command(A, |a, now| a.answer_challenge(now, challenge, None));
     let RegistrationState::Failed { cause, retry_in } = state(&mut pair, id) else {
@@ -203,16 +223,12 @@ fn a_keeper_that_refuses_ends_the_request() {
     assert_eq!((refused, retry_in), (true, None));
     is_gone(&mut pair, challenge);
     pair.run(S(7200));
-    pair.sent(&[]);
-    pair.command(A, |a, now| a.remove_account(now, id));
-    assert_eq!(state(&mut pair, id), RegistrationState::Unregistered);
-    pair.finish();
+    forget_unregistered(pair, id);
 }
 
 #[test]
 fn a_keeper_that_says_nothing_is_tried_again_later() {
-    let (mut pair, id) = asking(kept());
-    respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);
+    let (mut pair, id) = challenged_at_home();
     let (challenge, _) = challenged(&mut pair, id);
     pair.run(S(32) - Duration::from_millis(1));
     pair.no_events();
@@ -224,17 +240,14 @@ fn a_keeper_that_says_nothing_is_tried_again_later() {
     is_gone(&mut pair, challenge);
     pair.sent(&[]);
     pair.run(retry_in.unwrap());
-    assert_eq!(state(&mut pair, id), RegistrationState::Registering);
-    respond(&mut pair, 200, &[]);
-    is_registered_for(&mut pair, id, 600);
+    is_registered_again(&mut pair, id);
     pair.sent(&["A REGISTER"]);
     forget(pair, id);
 }
 
 #[test]
 fn the_flow_going_down_ends_the_wait() {
-    let (mut pair, id) = asking(kept());
-    respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);
+    let (mut pair, id) = challenged_at_home();
     let (challenge, _) = challenged(&mut pair, id);
     pair.flow_down();
     let down = RegistrationState::Failed {
@@ -244,17 +257,14 @@ fn the_flow_going_down_ends_the_wait() {
     assert_eq!(state(&mut pair, id), down);
     is_gone(&mut pair, challenge);
     pair.flow_up();
-    assert_eq!(state(&mut pair, id), RegistrationState::Registering);
-    respond(&mut pair, 200, &[]);
-    is_registered_for(&mut pair, id, 600);
+    is_registered_again(&mut pair, id);
     pair.sent(&["A REGISTER"]);
     forget(pair, id);
 }
 
 #[test]
 fn a_wrong_response_is_not_asked_for_again() {
-    let (mut pair, id) = asking(kept());
-    respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);
+    let (mut pair, id) = challenged_at_home();
     let (challenge, _) = challenged(&mut pair, id);
     pair.command(A, |a, now| {
         a.answer_challenge(now, challenge, Some("00".into()))
@@ -267,10 +277,7 @@ fn a_wrong_response_is_not_asked_for_again() {
         retry_in: None,
     };
     assert_eq!(state(&mut pair, id), failed);
-    pair.sent(&[]);
-    pair.command(A, |a, now| a.remove_account(now, id));
-    assert_eq!(state(&mut pair, id), RegistrationState::Unregistered);
-    pair.finish();
+    forget_unregistered(pair, id);
 }
 
 #[test]
@@ -392,9 +399,7 @@ fn a_farewell_that_waits_for_its_keeper_outlives_the_flow() {
     let shown = auth::credentials(&bye.headers, &HeaderName::ProxyAuthorization);
     assert_eq!((shown.len(), shown[0].nonce.as_str()), (1, "p1"));
     pair.answer(&Method::Bye, 200, "b");
-    assert_eq!(state(&mut pair, id), RegistrationState::Registering);
-    respond(&mut pair, 200, &[]);
-    is_registered_for(&mut pair, id, 600);
+    is_registered_again(&mut pair, id);
     forget(pair, id);
 }
 

@@ -50,15 +50,52 @@ fn replacing(pair: &mut Pair, replaces: &Replaces, old: SessionId) -> (SessionId
     let invite = pair.invitation();
     let caller = pair.command(B, |b, now| b.invite_replacing(now, invite, replaces));
     pair.settle();
-    let (callee, facts) = match pair.event(A) {
+    let callee = incoming(pair, Some(old));
+    (caller, callee)
+}
+
+/// A call of A's that rings at B, and an attempt to pick it up: both calls as B and A know them.
+fn picked_up(pair: &mut Pair) -> [SessionId; 4] {
+    let (caller, callee) = ringing(pair);
+    let early = Replaces {
+        early_only: true,
+        ..dialog(pair, 180, A, A)
+    };
+    let (new, taken) = replacing(pair, &early, caller);
+    [caller, callee, new, taken]
+}
+
+/// A calls B, where it rings.
+fn ringing(pair: &mut Pair) -> (SessionId, SessionId) {
+    let (caller, callee) = pair.call();
+    pair.command(B, |b, now| b.progress(now, callee, Status::RINGING, None));
+    pair.settle();
+    pair.session_event(A, caller);
+    (caller, callee)
+}
+
+/// An INVITE came to A, to take the place of this session.
+fn incoming(pair: &mut Pair, replaced: Option<SessionId>) -> SessionId {
+    match pair.event(A) {
         Event::Session {
             session,
             event: SessionEvent::Incoming { facts, .. },
-        } => (session, facts),
+        } => {
+            assert_eq!(facts.replaces, replaced);
+            session
+        }
         other => panic!("{other:?}"),
-    };
-    assert_eq!(facts.replaces, Some(old));
-    (caller, callee)
+    }
+}
+
+/// B ends the call that took the place of another, and nothing is left.
+fn hang_up_new(mut pair: Pair, new: SessionId, taken: SessionId) {
+    pair.command(B, |b, now| b.end(now, new, None));
+    pair.settle();
+    pair.sent(&["B BYE", "A 200 BYE"]);
+    assert_eq!(pair.ended(B, new).by, EndedBy::Local);
+    assert_eq!(pair.ended(A, taken).by, EndedBy::RemoteBye);
+    pair.finish();
 }
 
 fn accepted(pair: &mut Pair, side: Side, session: SessionId) {
@@ -95,15 +132,7 @@ fn a_call_takes_the_place_of_another() {
 #[test]
 fn what_rings_elsewhere_is_picked_up() {
     let mut pair = pair();
-    let (caller, callee) = pair.call();
-    pair.command(B, |b, now| b.progress(now, callee, Status::RINGING, None));
-    pair.settle();
-    pair.session_event(A, caller);
-    let early = Replaces {
-        early_only: true,
-        ..dialog(&pair, 180, A, A)
-    };
-    let (new, taken) = replacing(&mut pair, &early, caller);
+    let [caller, callee, new, taken] = picked_up(&mut pair);
     pair.command(A, |a, now| a.accept(now, taken, Body::sdp("answer")));
     pair.settle();
     pair.sent(&[
@@ -126,26 +155,13 @@ fn what_rings_elsewhere_is_picked_up() {
         (ended.by, ended.reasons[0].cause),
         (EndedBy::RemoteCancel, Some(200))
     );
-    pair.command(B, |b, now| b.end(now, new, None));
-    pair.settle();
-    pair.sent(&["B BYE", "A 200 BYE"]);
-    assert_eq!(pair.ended(B, new).by, EndedBy::Local);
-    assert_eq!(pair.ended(A, taken).by, EndedBy::RemoteBye);
-    pair.finish();
+    hang_up_new(pair, new, taken);
 }
 
 #[test]
 fn an_answer_overtakes_who_picks_up() {
     let mut pair = pair();
-    let (caller, callee) = pair.call();
-    pair.command(B, |b, now| b.progress(now, callee, Status::RINGING, None));
-    pair.settle();
-    pair.session_event(A, caller);
-    let early = Replaces {
-        early_only: true,
-        ..dialog(&pair, 180, A, A)
-    };
-    let (new, taken) = replacing(&mut pair, &early, caller);
+    let [caller, callee, new, taken] = picked_up(&mut pair);
     pair.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
     pair.settle();
     accepted(&mut pair, A, caller);
@@ -198,12 +214,7 @@ fn a_replacement_outlives_what_it_was_to_replace() {
     pair.sent(&["A 200 INVITE", "B ACK"]);
     assert_eq!(pair.session_event(A, taken), SessionEvent::Confirmed);
     accepted(&mut pair, B, new);
-    pair.command(B, |b, now| b.end(now, new, None));
-    pair.settle();
-    pair.sent(&["B BYE", "A 200 BYE"]);
-    assert_eq!(pair.ended(B, new).by, EndedBy::Local);
-    assert_eq!(pair.ended(A, taken).by, EndedBy::RemoteBye);
-    pair.finish();
+    hang_up_new(pair, new, taken);
 }
 
 /// A request outside of dialogs to A, with these header lines.
@@ -286,10 +297,7 @@ fn only_what_matches_is_replaced() {
 #[test]
 fn a_call_that_rings_here_is_not_for_others_to_end() {
     let mut pair = pair();
-    let (caller, callee) = pair.call();
-    pair.command(B, |b, now| b.progress(now, callee, Status::RINGING, None));
-    pair.settle();
-    pair.session_event(A, caller);
+    let (caller, callee) = ringing(&mut pair);
     let replaces = dialog(&pair, 180, A, B);
     let invite = pair.invitation();
     let new = pair.command(A, |a, now| a.invite_replacing(now, invite, &replaces));
@@ -329,16 +337,7 @@ fn a_tag_of_zero_is_also_none() {
     let value = format!("{call_id};to-tag={own};from-tag=0");
     let lines = [("Replaces", value.as_str())];
     pair.deliver(A, &stranger(&request, 1, &Method::Invite, &lines));
-    let taken = match pair.event(A) {
-        Event::Session {
-            session,
-            event: SessionEvent::Incoming { facts, .. },
-        } => {
-            assert_eq!(facts.replaces, Some(caller));
-            session
-        }
-        other => panic!("{other:?}"),
-    };
+    let taken = incoming(&mut pair, Some(caller));
     pair.command(A, |a, now| {
         a.reject(now, taken, Status::DECLINE, Vec::new())
     });
@@ -357,16 +356,7 @@ fn an_agent_that_gives_no_calls_away_takes_it_for_an_ordinary_call() {
     pair.deliver(A, &stranger(&invite, 1, &Method::Invite, &lines));
     pair.no_events();
     pair.deliver(A, &stranger(&invite, 2, &Method::Invite, &lines[..1]));
-    let other = match pair.event(A) {
-        Event::Session {
-            session,
-            event: SessionEvent::Incoming { facts, .. },
-        } => {
-            assert_eq!(facts.replaces, None);
-            session
-        }
-        other => panic!("{other:?}"),
-    };
+    let other = incoming(&mut pair, None);
     pair.command(A, |a, now| {
         a.reject(now, other, Status::BUSY_HERE, Vec::new())
     });

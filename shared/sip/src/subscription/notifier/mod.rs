@@ -1,47 +1,22 @@
+//! Telling a peer that subscribed (RFC 6665 §4.2).
+
+mod telling;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::roles::{Command, Notifying};
 use super::{SubscriptionEnd, SubscriptionEvent, SubscriptionId};
 use crate::dialog::{Dialog, DialogId};
 use crate::endpoint::config::Body;
 use crate::endpoint::event::{AccountId, Event};
 use crate::endpoint::identity::Verdict;
-use crate::endpoint::{Alarm, Endpoint, Owner, Task, body, contact, is_challenge};
+use crate::endpoint::{Alarm, Endpoint, contact, is_challenge};
 use crate::message::{
-    EventType, Expires, RawHeader, RetryAfter, SubscriptionState, Substate, TerminationReason,
+    EventType, Expires, RawHeader, RetryAfter, SubscriptionState, TerminationReason,
 };
-use crate::transaction::{ClientId, FlowId, NoResponse, Persistence, ServerId};
-use crate::{Address, CommandError, Method, Moment, Request, Response, Status};
-
-/// More than any subscriber should be behind by; one that is gets no more.
-const MOST_WAITING: usize = 64;
-
-type Command = Result<(), CommandError>;
-
-/// A notifier as the agent sees it. The agent knows no other name for one, so that an app to which
-/// nobody can subscribe doesn't carry the code for that.
-pub(crate) trait Notifying {
-    fn flow(&self) -> FlowId;
-    fn account(&self) -> Option<AccountId>;
-    fn awaits(&self, client: ClientId) -> bool;
-    fn is_over(&self) -> bool;
-    fn rebind(&mut self, to: FlowId);
-    fn forget(&self, endpoint: &mut Endpoint);
-    fn accept(
-        &mut self,
-        endpoint: &mut Endpoint,
-        expires: u32,
-        is_pending: bool,
-        body: Option<Body>,
-    ) -> Command;
-    fn reject(&mut self, e: &mut Endpoint, status: Status, headers: Vec<RawHeader>) -> Command;
-    fn notify(&mut self, endpoint: &mut Endpoint, body: Option<Body>) -> Command;
-    fn end(&mut self, e: &mut Endpoint, told: SubscriptionState, body: Option<Body>) -> Command;
-    fn on_subscribe(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request);
-    fn on_expiry(&mut self, endpoint: &mut Endpoint);
-    fn on_response(&mut self, e: &mut Endpoint, client: ClientId, answered: u8, r: &Response);
-    fn on_unanswered(&mut self, endpoint: &mut Endpoint, why: NoResponse);
-}
+use crate::transaction::{ClientId, FlowId, NoResponse, ServerId};
+use crate::{Address, CommandError, Moment, Request, Response, Status};
 
 /// One subscription to us (RFC 6665 §4.2).
 ///
@@ -136,16 +111,12 @@ impl Notifier {
         }
     }
 
-    // Commands
-
     fn refusal(&self) -> CommandError {
         match self.state {
             State::Asked(..) | State::Lasting => CommandError::WrongState,
             State::Ended | State::Over => CommandError::Gone,
         }
     }
-
-    // The subscriber's requests
 
     fn on_refresh(&mut self, endpoint: &mut Endpoint, server: ServerId, request: &Request) {
         self.dialog.refresh_target(&request.headers);
@@ -176,60 +147,6 @@ impl Notifier {
         self.until = endpoint.now + lasts;
         endpoint.start_alarm(Alarm::Notifier(self.id), lasts);
     }
-
-    // NOTIFY
-
-    fn tell_state(&mut self, endpoint: &mut Endpoint, body: Option<Body>) {
-        if self.waiting.len() == MOST_WAITING {
-            self.state = State::Over;
-            let cause = SubscriptionEnd::NoAnswer(NoResponse::TimedOut);
-            self.tell_ended(endpoint, cause);
-            return;
-        }
-        let state = if self.is_pending {
-            Substate::Pending
-        } else {
-            Substate::Active
-        };
-        self.queue(endpoint, SubscriptionState::lasting(state, 0), body);
-    }
-
-    fn queue(&mut self, endpoint: &mut Endpoint, told: SubscriptionState, body: Option<Body>) {
-        self.waiting.push_back((told, body));
-        self.send_next(endpoint);
-    }
-
-    fn send_next(&mut self, endpoint: &mut Endpoint) {
-        if self.client.is_some() {
-            return;
-        }
-        let Some((mut told, body)) = self.waiting.pop_front() else {
-            return;
-        };
-        if told.expires.is_some() {
-            let left = self.until.since(endpoint.now).as_secs();
-            told.expires = Some(u32::try_from(left).unwrap_or(u32::MAX));
-        }
-        let mut request = self.dialog.request(Method::Notify);
-        contact(&mut request.headers, &self.contact);
-        request.headers.push(&self.event);
-        request.headers.push(&told);
-        if let Some(body) = body {
-            body::write(&mut request.headers, &mut request.body, body);
-        }
-        self.transmit(endpoint, request, 0);
-    }
-
-    fn transmit(&mut self, endpoint: &mut Endpoint, request: Request, answered: u8) {
-        let task = Task {
-            owner: Owner::Notifier(self.id),
-            answered,
-        };
-        // A phone that comes back in time hears what it missed.
-        self.client = Some(endpoint.send(self.flow, request, Persistence::Waits, task));
-    }
-
-    // Ends
 
     /// A last NOTIFY.
     fn finish(

@@ -1,17 +1,20 @@
 //! Two agents, virtual time and a link between them that delays, loses and repeats by plan.
 
+mod calls;
+mod link;
+mod seen;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+pub(crate) use Side::{A, B};
+pub(crate) use link::Link;
 use sidetone_sip::auth::Secret;
 use sidetone_sip::message::{Contacts, HeaderName, Incoming, Limits, Transport, read_frame};
 use sidetone_sip::{
-    Account, Address, Body, Config, Ended, Event, FlowId, Input, Invite, Message, Method, Moment,
-    Origin, Output, Request, Response, SeededTokens, SessionEvent, SessionId, Status, TokenSource,
-    Uri, UserAgent,
+    Account, Address, Config, Event, FlowId, Input, Message, Method, Moment, Output, Request,
+    Response, SeededTokens, Status, TokenSource, Uri, UserAgent,
 };
-
-use crate::proxies::Chain;
 
 /// The flow between the two, by the same name at both ends.
 pub(crate) const FLOW: FlowId = FlowId(1);
@@ -22,69 +25,11 @@ pub(crate) enum Side {
     B,
 }
 
-pub(crate) use Side::{A, B};
-
 impl Side {
     const fn other(self) -> Self {
         match self {
             A => B,
             B => A,
-        }
-    }
-}
-
-/// What the link does to a message.
-pub(crate) struct Link {
-    pub(crate) transport: Transport,
-    pub(crate) delay: Duration,
-    /// Up to so many milliseconds come to the delay, so that messages overtake each other.
-    pub(crate) jitter: u64,
-    /// Through whom messages go.
-    pub(crate) proxies: Chain,
-    /// Of a hundred messages, how many are lost.
-    pub(crate) loss: u64,
-    /// Of a hundred messages, how many arrive twice.
-    pub(crate) duplication: u64,
-    /// The other end is played by the test: nothing is delivered, and nothing counts as lost.
-    pub(crate) is_scripted: bool,
-    /// Says which messages get lost besides, by their line in the trace.
-    pub(crate) swallow: Box<dyn FnMut(&str) -> bool>,
-    tokens: SeededTokens,
-}
-
-impl Link {
-    pub(crate) fn new(transport: Transport) -> Self {
-        Self {
-            transport,
-            delay: Duration::from_millis(10),
-            jitter: 0,
-            proxies: Chain::default(),
-            loss: 0,
-            duplication: 0,
-            is_scripted: false,
-            swallow: Box::new(|_| false),
-            tokens: SeededTokens::new(7),
-        }
-    }
-
-    pub(crate) fn lossy(seed: u64, loss: u64, duplication: u64) -> Self {
-        let tokens = SeededTokens::new(seed);
-        Self {
-            loss,
-            duplication,
-            tokens,
-            ..Self::new(Transport::Udp)
-        }
-    }
-
-    fn copies(&mut self, line: &str) -> usize {
-        if (self.swallow)(line) || self.tokens.bits() % 100 < self.loss {
-            return 0;
-        }
-        if self.tokens.bits() % 100 < self.duplication {
-            2
-        } else {
-            1
         }
     }
 }
@@ -361,150 +306,6 @@ impl Pair {
             }
             _ => false,
         }
-    }
-
-    // What happened
-
-    /// The next event of a side, if there is one.
-    pub(crate) fn next_event(&mut self, side: Side) -> Option<Event> {
-        self.events.get_mut(&side).unwrap().pop_front()
-    }
-
-    /// The next event of a side.
-    pub(crate) fn event(&mut self, side: Side) -> Event {
-        self.events
-            .get_mut(&side)
-            .unwrap()
-            .pop_front()
-            .expect("an event")
-    }
-
-    /// The next event of a side, which must be of this session.
-    pub(crate) fn session_event(&mut self, side: Side, expected: SessionId) -> SessionEvent {
-        match self.event(side) {
-            Event::Session { session, event } if session == expected => event,
-            other => panic!("{side:?} has {other:?}"),
-        }
-    }
-
-    pub(crate) fn ended(&mut self, side: Side, session: SessionId) -> Ended {
-        match self.session_event(side, session) {
-            SessionEvent::Ended(ended) => ended,
-            other => panic!("{side:?} has {other:?}"),
-        }
-    }
-
-    pub(crate) fn incoming(&mut self, side: Side) -> SessionId {
-        match self.event(side) {
-            Event::Session {
-                session,
-                event: SessionEvent::Incoming { .. },
-            } => session,
-            other => panic!("{side:?} has {other:?}"),
-        }
-    }
-
-    pub(crate) fn no_events(&self) {
-        for (side, events) in &self.events {
-            assert!(events.is_empty(), "{side:?} has {events:?}");
-        }
-    }
-
-    /// What went over the wire since the last call.
-    #[track_caller]
-    pub(crate) fn sent(&mut self, expected: &[&str]) {
-        assert_eq!(std::mem::take(&mut self.trace), expected);
-    }
-
-    pub(crate) fn trace(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.trace)
-    }
-
-    /// The last message of this description.
-    pub(crate) fn last_request(&self, method: &Method) -> &sidetone_sip::Request {
-        let requests = self
-            .messages
-            .iter()
-            .rev()
-            .filter_map(|message| match message {
-                Message::Request(request) => Some(request),
-                Message::Response(_) => None,
-            });
-        requests
-            .into_iter()
-            .find(|request| request.method == *method)
-            .expect("a request")
-    }
-
-    pub(crate) fn last_response(&self, status: u16, method: &Method) -> &sidetone_sip::Response {
-        let responses = self
-            .messages
-            .iter()
-            .rev()
-            .filter_map(|message| match message {
-                Message::Response(response) => Some(response),
-                Message::Request(_) => None,
-            });
-        let wanted = |r: &&sidetone_sip::Response| {
-            r.status.code() == status && r.headers.cseq.method == *method
-        };
-        responses.into_iter().find(wanted).expect("a response")
-    }
-
-    /// Waits for the last timer and checks that nothing is left over.
-    #[track_caller]
-    pub(crate) fn finish(mut self) {
-        self.run(Duration::from_secs(200));
-        self.sent(&[]);
-        self.no_events();
-        for side in [A, B] {
-            assert!(self.agents[&side].is_idle(), "{side:?} is not idle");
-            assert!(
-                !self.timeouts.contains_key(&side),
-                "{side:?} has a timer left"
-            );
-        }
-    }
-
-    // Short cuts
-
-    /// A calls B with an offer; B rings.
-    pub(crate) fn call(&mut self) -> (SessionId, SessionId) {
-        let invite = self.invitation();
-        let caller = self.command(A, |a, now| a.invite(now, invite));
-        self.settle();
-        let callee = self.incoming(B);
-        (caller, callee)
-    }
-
-    pub(crate) fn invitation(&self) -> Invite {
-        let origin = Origin::Explicit {
-            flow: FLOW,
-            from: address("sip:101@a.test"),
-            contact: address("sip:a@a.invalid"),
-        };
-        Invite {
-            origin,
-            target: uri("sip:102@b.test"),
-            to: address("sip:102@b.test"),
-            headers: Vec::new(),
-            body: Some(Body::sdp("offer")),
-        }
-    }
-
-    /// A call that both have accepted, with its signalling checked and forgotten.
-    pub(crate) fn confirmed_call(&mut self) -> (SessionId, SessionId) {
-        let (caller, callee) = self.call();
-        self.command(B, |b, now| b.accept(now, callee, Body::sdp("answer")));
-        self.settle();
-        match self.session_event(A, caller) {
-            SessionEvent::Accepted { body, .. } => assert_eq!(body, Some(Body::sdp("answer"))),
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(self.session_event(B, callee), SessionEvent::Confirmed);
-        self.sent(&["A INVITE", "B 200 INVITE", "A ACK"]);
-        self.no_events();
-        (caller, callee)
     }
 }
 

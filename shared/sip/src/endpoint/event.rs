@@ -56,7 +56,8 @@ pub enum Event {
         /// The request.
         request: Box<Request>,
     },
-    /// The final response to a request sent by [`crate::UserAgent::request`].
+    /// The final response to a request sent by [`crate::UserAgent::request`] or
+    /// [`crate::UserAgent::query_contacts`].
     RequestAnswered {
         /// Which.
         id: OutgoingId,

@@ -217,6 +217,23 @@ impl Registration {
         self.transmit(endpoint, request, 0)
     }
 
+    /// A REGISTER without a Contact, which changes nothing (RFC 3261 §10.2.3). It has a Call-ID of
+    /// its own, so that its place among those that do change something doesn't matter.
+    pub(crate) fn query(&self, endpoint: &mut Endpoint) -> Request {
+        let cseq = CSeq {
+            number: 1,
+            method: Method::Register,
+        };
+        let to = self.address_of_record.clone();
+        let from = to.clone().with_tag(&endpoint.tokens.token());
+        let headers = Headers::new(from, to, endpoint.call_id(), cseq);
+        let mut request = Request::new(Method::Register, self.registrar.clone(), headers);
+        if let Some(identity) = endpoint.identities.get_mut(&self.id) {
+            identity.authorize(&mut request, endpoint.tokens.as_mut());
+        }
+        request
+    }
+
     fn transmit(&mut self, endpoint: &mut Endpoint, request: Request, answered: u8) -> ClientId {
         let task = Task {
             owner: Owner::Registration(self.id),

@@ -85,6 +85,31 @@ impl UserAgent {
         Ok(())
     }
 
+    /// Asks where the account is registered, with this device or another (RFC 3261 §10.2.3).
+    /// [`crate::Event::RequestAnswered`] tells: the Contact of a 2xx lists them all, each with the
+    /// seconds that are left as its parameter `expires`.
+    ///
+    /// # Errors
+    /// [`CommandError::Gone`], [`CommandError::NoFlow`].
+    pub fn query_contacts(
+        &mut self,
+        now: Moment,
+        account: AccountId,
+    ) -> Result<OutgoingId, CommandError> {
+        self.enter(now)?;
+        let registration = self.registrations.get(&account);
+        let registration = registration.filter(|registration| !registration.is_removed());
+        let registration = registration.ok_or(CommandError::Gone)?;
+        let flow = registration.flow();
+        if !self.endpoint.transactions.is_up(flow) {
+            return Err(CommandError::NoFlow);
+        }
+        let query = registration.query(&mut self.endpoint);
+        let id = self.follow(flow, Some(account), query);
+        self.leave();
+        Ok(id)
+    }
+
     /// Unregisters (if registered) and forgets the account; ends with
     /// [`crate::RegistrationState::Unregistered`].
     ///

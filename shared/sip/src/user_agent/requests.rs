@@ -163,7 +163,6 @@ impl UserAgent {
         if !self.endpoint.transactions.is_up(flow) {
             return Err(CommandError::NoFlow);
         }
-        let id = OutgoingId(self.next_id());
         let from = from.with_tag(&self.endpoint.tokens.token());
         let to = Address::new(outgoing.target.clone());
         let cseq = CSeq {
@@ -188,10 +187,21 @@ impl UserAgent {
         if request.method == Method::Message {
             self.endpoint.admit_message(flow, account, &mut request)?;
         }
+        Ok(self.follow(flow, account, request))
+    }
+
+    /// Sends a request whose end is told by [`Event::RequestAnswered`].
+    pub(super) fn follow(
+        &mut self,
+        flow: FlowId,
+        account: Option<AccountId>,
+        request: Request,
+    ) -> OutgoingId {
+        let id = OutgoingId(self.next_id());
         self.outgoing.insert(id, account);
         self.parts.on_outgoing_end = Some(Self::on_outgoing_end);
         self.transmit_outgoing(flow, id, request, 0);
-        Ok(id)
+        id
     }
 
     fn transmit_outgoing(&mut self, flow: FlowId, id: OutgoingId, request: Request, answered: u8) {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sidetone_sip::auth::{self, Authenticator, Known, Secret, Verdict};
 use sidetone_sip::message::{Expires, HeaderName, RawHeader, Transport, TypedHeader};
-use sidetone_sip::{Answer, Config, Event, Method, Request, RequestId, SeededTokens, Status};
+use sidetone_sip::{
+    Address, Answer, Config, Event, Method, Request, RequestId, SeededTokens, Status,
+};
 
 use crate::harness::{B, Link, Pair, config};
 
@@ -13,8 +15,10 @@ pub(crate) const PASSWORD: &str = "demo-101";
 pub(crate) struct Registrar {
     authenticator: Authenticator,
     tokens: SeededTokens,
-    /// The expiries asked for by each request that was granted.
+    /// The expiries asked for by each request that was granted and changes something.
     pub(crate) granted: Vec<u32>,
+    /// Where the phone is registered.
+    bindings: Vec<Address>,
 }
 
 impl Registrar {
@@ -33,6 +37,7 @@ impl Registrar {
                 authenticator,
                 tokens,
                 granted: Vec::new(),
+                bindings: Vec::new(),
             },
             pair,
         )
@@ -60,6 +65,32 @@ impl Registrar {
         }
     }
 
+    fn grant(&mut self, request: &Request) -> Answer {
+        let headers = &request.headers;
+        if request.method == Method::Register && headers.contact.list().is_empty() {
+            return Answer {
+                contacts: self.bindings.clone(),
+                ..Answer::of(Status::OK)
+            };
+        }
+        let expires = headers.typed::<Expires>().unwrap().map_or(0, |e| e.0);
+        self.granted.push(expires);
+        let contacts = headers.contact.list().to_vec();
+        let lasting = contacts.iter().filter(|_| expires > 0).cloned();
+        self.bindings = lasting.collect();
+        for binding in &mut self.bindings {
+            binding.params.set("expires", Some(&expires.to_string()));
+        }
+        Answer {
+            contacts,
+            headers: vec![RawHeader {
+                name: Expires::NAME,
+                value: expires.to_string().into(),
+            }],
+            ..Answer::of(Status::OK)
+        }
+    }
+
     fn answer(&mut self, pair: &mut Pair, id: RequestId, request: &Request) {
         let presented = auth::credentials(&request.headers, &HeaderName::Authorization);
         let verdict = presented.first().map(|credentials| {
@@ -69,23 +100,7 @@ impl Registrar {
                 .verify(pair.now, credentials, &request.method, &request.body, known)
         });
         let answer = match verdict {
-            Some(Verdict::Granted { .. }) => {
-                let expires = request
-                    .headers
-                    .typed::<Expires>()
-                    .unwrap()
-                    .map_or(0, |e| e.0);
-                self.granted.push(expires);
-                Answer {
-                    status: Status::OK,
-                    contacts: request.headers.contact.list().to_vec(),
-                    headers: vec![RawHeader {
-                        name: Expires::NAME,
-                        value: expires.to_string().into(),
-                    }],
-                    body: None,
-                }
-            }
+            Some(Verdict::Granted { .. }) => self.grant(request),
             refused => {
                 let stale = refused == Some(Verdict::Stale);
                 let challenges = self

@@ -1,5 +1,6 @@
 //! Registration and digest.
 
+mod contacts;
 mod credentials;
 mod timing;
 

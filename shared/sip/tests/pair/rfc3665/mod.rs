@@ -1,8 +1,7 @@
 //! The call flows of RFC 3665, registration (§2) and session establishment (§3), in all weathers.
 //! After each nothing is left over: no transaction, no timer, no dialog.
 //!
-//! Not among them is the query for the list of contacts (§2.3), which no phone of ours makes. The
-//! application-level gateway of §3.5 is to both ends what a proxy is.
+//! The application-level gateway of §3.5 is to both ends what a proxy is.
 
 mod registration;
 mod sessions;

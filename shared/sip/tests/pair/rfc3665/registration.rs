@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sidetone_sip::{AccountId, Event, RegistrationFailure, RegistrationState};
+use sidetone_sip::{
+    AccountId, Event, OutgoingId, RegistrationFailure, RegistrationState, Response,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -76,6 +78,37 @@ fn update_of_a_registration() {
         assert_eq!(registrar.granted, [600, 600]);
         cancel(registrar, pair, id);
     });
+}
+
+/// §2.3.
+#[test]
+fn query_for_the_contacts() {
+    play(|weather| {
+        let (mut registrar, mut pair, id) = registered(weather);
+        let asked = pair.command(A, |a, now| a.query_contacts(now, id));
+        let response = answered(&mut registrar, &mut pair, asked);
+        let [listed] = response.headers.contact.list() else {
+            panic!("{response:?}");
+        };
+        assert_eq!(listed.uri, account(PASSWORD).contact.uri);
+        assert_eq!(listed.params.value("expires"), Some("600"));
+        assert_eq!(registrar.granted, [600], "it changes nothing");
+        cancel(registrar, pair, id);
+    });
+}
+
+/// What the registrar answers to a request of A.
+#[track_caller]
+fn answered(registrar: &mut Registrar, pair: &mut Pair, asked: OutgoingId) -> Box<Response> {
+    for _ in 0..PATIENCE {
+        registrar.serve(pair);
+        match pair.next_event(A) {
+            Some(Event::RequestAnswered { id, outcome }) if id == asked => return outcome.unwrap(),
+            None => {}
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+    panic!("the registrar says nothing");
 }
 
 #[test]

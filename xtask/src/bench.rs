@@ -71,6 +71,20 @@ pub(crate) fn relay() -> Result<ExitCode> {
     ]))
 }
 
+/// What the gateway costs under a load of SIP, beside Kamailio where it is installed: `register`,
+/// `signalling` or `overload`.
+pub(crate) fn load(what: &str) -> Result<ExitCode> {
+    aloud(&mut cargo(&[
+        "bench",
+        "--package",
+        "sidetone",
+        "--bench",
+        "load",
+        "--",
+        what,
+    ]))
+}
+
 /// An example of the SIP engine, in WebAssembly for `place`, in a folder of its own.
 fn module(console: &Console, name: &str, place: &str) -> Result<PathBuf> {
     let compiler = wasm::provide(console)?;

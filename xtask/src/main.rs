@@ -29,6 +29,9 @@ Usage: cargo xtask COMMAND [OPTIONS]
                                what the app weighs, how fast a call is, how fast a message is read
                                beside other parsers, what the SIP agent carries, what relaying a
                                packet costs
+  bench register|signalling|overload
+                               what the gateway needs for a registration, a waiting phone and a
+                               call, beside Kamailio, and what it still does under far too many
   fuzz [SECONDS]               try what the SIP engine makes of anything, a minute for each target
   tools [--test]               find or install what building (and testing) needs
 
@@ -78,6 +81,7 @@ fn command(mut args: Vec<String>) -> Result<ExitCode> {
         ["bench", "parse"] => bench::parse(&console),
         ["bench", "agent"] => bench::agent(),
         ["bench", "relay"] => bench::relay(),
+        ["bench", what @ ("register" | "signalling" | "overload")] => bench::load(what),
         ["fuzz"] => fuzz::fuzz(&console, 60),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::fuzz(&console, seconds),

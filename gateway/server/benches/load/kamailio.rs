@@ -1,0 +1,70 @@
+//! Kamailio with its module for WebSockets, and rtpengine in userspace, where they are installed.
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+use super::process::{Process, free_port};
+use super::server::Server;
+use super::sip::DOMAIN;
+
+/// Kamailio as a registrar; `None` where it is not installed.
+pub(crate) fn registrar(name: &'static str) -> Option<Server> {
+    // Neither is sent anything.
+    let nobody = free_port();
+    start(name, nobody, nobody, Vec::new())
+}
+
+/// Kamailio and rtpengine on the way to a PBX; `None` where one of them is not installed.
+pub(crate) fn with_rtpengine(name: &'static str, pbx: SocketAddr) -> Option<Server> {
+    let control = free_port();
+    let mut command = Command::new("rtpengine");
+    command
+        .args(["--foreground", "--table=-1", "--config-file=none"])
+        .args(["--log-stderr", "--log-level=2", "--delete-delay=0"])
+        .args([
+            "--interface=127.0.0.1",
+            "--port-min=40000",
+            "--port-max=49999",
+        ])
+        .arg(format!("--listen-ng={control}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let relay = Process::start(&mut command)?;
+    start(name, pbx, control, vec![relay])
+}
+
+fn start(
+    name: &'static str,
+    pbx: SocketAddr,
+    rtpengine: SocketAddr,
+    mut processes: Vec<Process>,
+) -> Option<Server> {
+    let (ws, udp) = (free_port(), free_port());
+    let data = tempfile::tempdir().unwrap();
+    let config = data.path().join("kamailio.cfg");
+    let mut text = include_str!("kamailio.cfg").to_owned();
+    let addresses = [
+        ("ws", ws),
+        ("udp", udp),
+        ("pbx", pbx),
+        ("rtpengine", rtpengine),
+    ];
+    for (word, address) in addresses {
+        text = text.replace(&format!("{{{word}}}"), &address.to_string());
+    }
+    text = text.replace("{domain}", DOMAIN);
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new("kamailio");
+    command
+        // In the foreground, and with memory for all that may come.
+        .args(["-DD", "-E", "-m", "512", "-M", "32", "-Y"])
+        .arg(data.path())
+        .arg("-f")
+        .arg(&config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut process = Process::start(&mut command)?;
+    process.await_port(ws);
+    processes.push(process);
+    Some(Server::new(name, ws, "/", processes).keeping(data))
+}

@@ -1,0 +1,91 @@
+//! What still gets through when far more is asked than the gateway can do.
+//!
+//! The gateway has one processor. The peak is what it does when there is always enough to do: a
+//! fixed number of attempts under way. Then attempts come at twice and at ten times that rate,
+//! whatever becomes of them, from phones that don't heed Retry-After. Who still waits for an answer
+//! can't try again: that attempt has failed too. An attempt is good if it is served in time.
+
+use std::time::Duration;
+
+use super::contest::quantile;
+use super::crowd::{Crowd, Demand, Outcome, Work};
+use super::gateway::{self, Behind};
+use super::pbx;
+use super::server::Server;
+
+const ROUNDS: usize = 5;
+const PHONES: usize = 2_000;
+/// Attempts under way when the peak is sought.
+const ENOUGH: usize = 64;
+const STEP: Duration = Duration::from_secs(3);
+const FACTORS: [f64; 2] = [2.0, 10.0];
+const MUST: f64 = 0.95;
+/// By how much memory may grow under any load, over what it is at the peak.
+const MUST_MEMORY: f64 = 1.5;
+
+pub(crate) fn run() -> bool {
+    let calls = gateway::start_on("ours", Behind::Pbx(pbx::start()), Some(0));
+    let held = hold(&calls, "calls through the bridge", Work::Call);
+    drop(calls);
+    let registrations = gateway::start_on("ours", Behind::Switch(PHONES), Some(0));
+    hold(
+        &registrations,
+        "registrations at the switch",
+        Work::Register,
+    ) && held
+}
+
+fn hold(server: &Server, what: &str, work: Work) -> bool {
+    let mut crowd = Crowd::connect(server, PHONES, work);
+    crowd.drive(Demand::UnderWay(ENOUGH), STEP);
+    let mut peaks = Vec::new();
+    let mut steps = FACTORS.map(|factor| (factor, Vec::new(), Vec::new()));
+    let (mut at_peak, mut most) = (0, 0);
+    for _ in 0..ROUNDS {
+        let peak = crowd.drive(Demand::UnderWay(ENOUGH), STEP);
+        at_peak = at_peak.max(peak.memory);
+        for (factor, ratios, outcomes) in &mut steps {
+            let demand = Demand::PerSecond(*factor * peak.goodput());
+            let outcome = crowd.drive(demand, STEP);
+            most = most.max(outcome.memory);
+            ratios.push(outcome.goodput() / peak.goodput());
+            outcomes.push(outcome);
+        }
+        peaks.push(peak);
+    }
+    println!("\n{what}: {PHONES} phones, {ROUNDS} rounds; medians");
+    describe("the peak", &peaks);
+    let mut held = true;
+    for (factor, ratios, outcomes) in &steps {
+        describe(&format!("{factor} times the peak"), outcomes);
+        let (ratio, least) = (quantile(ratios, 0.5), quantile(ratios, 0.0));
+        println!("  {ratio:.2} of the peak, {least:.2} in the worst round (must be {MUST})");
+        held &= ratio >= MUST;
+    }
+    let growth = most as f64 / at_peak as f64;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    println!(
+        "memory: {:.1} MB at the peak, {:.1} MB at most under overload (must be {MUST_MEMORY} times)",
+        megabytes(at_peak),
+        megabytes(most)
+    );
+    held && growth <= MUST_MEMORY
+}
+
+fn describe(name: &str, outcomes: &[Outcome]) {
+    let median = |figure: fn(&Outcome) -> f64| {
+        let figures: Vec<f64> = outcomes.iter().map(figure).collect();
+        quantile(&figures, 0.5)
+    };
+    println!(
+        "{name:20} offered {:8.0}/s, good {:7.0}/s, refused {:7.0}/s, late {:5.0}/s, served after \
+         {:4.0} ms (99 of 100: {:4.0} ms), {:3.0} % of a processor",
+        median(Outcome::offered),
+        median(Outcome::goodput),
+        median(Outcome::refused),
+        median(Outcome::late),
+        median(|outcome| outcome.delay(0.5)),
+        median(|outcome| outcome.delay(0.99)),
+        median(Outcome::busy) * 100.0,
+    );
+}

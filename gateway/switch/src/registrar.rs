@@ -84,6 +84,8 @@ struct Wish {
 pub(crate) struct Registrar {
     limits: RegistrarLimits,
     bindings: BTreeMap<AddressOfRecord, Vec<Binding>>,
+    /// No binding expires before this; the one that did may have been renewed.
+    next_expiry: Option<Moment>,
 }
 
 impl Registrar {
@@ -91,6 +93,7 @@ impl Registrar {
         Self {
             limits,
             bindings: BTreeMap::new(),
+            next_expiry: None,
         }
     }
 
@@ -158,25 +161,31 @@ impl Registrar {
             .collect()
     }
 
-    /// Forgets what came over `flow`, which is gone.
-    pub(crate) fn remove_flow(&mut self, flow: FlowId) {
-        self.bindings.retain(|_, bindings| {
+    /// Forgets what came over `flow`, which is gone, for `aor`.
+    pub(crate) fn remove_flow(&mut self, aor: &AddressOfRecord, flow: FlowId) {
+        if let Some(bindings) = self.bindings.get_mut(aor) {
             bindings.retain(|b| b.flow != flow);
-            !bindings.is_empty()
-        });
+            if bindings.is_empty() {
+                self.bindings.remove(aor);
+            }
+        }
     }
 
     /// Forgets what has expired.
     pub(crate) fn expire(&mut self, now: Moment) {
+        if self.next_expiry.is_none_or(|at| at > now) {
+            return;
+        }
         self.bindings.retain(|_, bindings| {
             bindings.retain(|b| b.expires_at > now);
             !bindings.is_empty()
         });
+        self.next_expiry = self.bindings.values().flatten().map(|b| b.expires_at).min();
     }
 
-    /// When the next binding expires.
+    /// When to call [`Registrar::expire`]: when the next binding expires, or before.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
-        self.bindings.values().flatten().map(|b| b.expires_at).min()
+        self.next_expiry
     }
 
     /// How many extensions have a phone.
@@ -185,6 +194,8 @@ impl Registrar {
     }
 
     fn put(&mut self, aor: &AddressOfRecord, bindings: Vec<Binding>) {
+        let soonest = bindings.iter().map(|b| b.expires_at);
+        self.next_expiry = soonest.chain(self.next_expiry).min();
         if bindings.is_empty() {
             self.bindings.remove(aor);
         } else {

@@ -111,7 +111,7 @@ impl Exchange {
             .raw(&HeaderName::ProxyAuthorization)
             .next()
             .is_some();
-        let somebody_else = self.flows.get(&flow).is_some_and(|f| !f.devices.is_empty());
+        let somebody_else = self.flows.get(flow).is_some_and(|f| !f.devices.is_empty());
         if somebody_else && !answers {
             return Err(forbidden("From is not your extension"));
         }

@@ -1,6 +1,6 @@
 //! Connections: which phone is at the end of which, and what becomes of its calls when it is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sidetone_sip::message::Transport;
@@ -34,6 +34,79 @@ pub(super) struct LostFlow {
     devices: Devices,
 }
 
+/// The open flows.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    open: BTreeMap<FlowId, Flow>,
+    /// Over which of them phones of an address of record have registered.
+    by_address: BTreeMap<AddressOfRecord, Vec<FlowId>>,
+}
+
+impl Flows {
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn get(&self, flow: FlowId) -> Option<&Flow> {
+        self.open.get(&flow)
+    }
+
+    pub(super) fn get_mut(&mut self, flow: FlowId) -> Option<&mut Flow> {
+        self.open.get_mut(&flow)
+    }
+
+    /// Which phone of `aor` has registered over `flow`, if one has.
+    pub(super) fn note_device(
+        &mut self,
+        flow: FlowId,
+        aor: &AddressOfRecord,
+        device: Option<Device>,
+    ) {
+        let Some(noted) = self.open.get_mut(&flow) else {
+            return;
+        };
+        match device {
+            Some(device) => {
+                if noted.devices.insert(aor.clone(), device).is_none() {
+                    self.by_address.entry(aor.clone()).or_default().push(flow);
+                }
+            }
+            None => {
+                if noted.devices.remove(aor).is_some() {
+                    self.forget_address(flow, aor);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, flow: FlowId) {
+        self.open.insert(flow, Flow::default());
+    }
+
+    fn remove(&mut self, flow: FlowId) -> Option<Flow> {
+        let removed = self.open.remove(&flow)?;
+        for aor in removed.devices.keys() {
+            self.forget_address(flow, aor);
+        }
+        Some(removed)
+    }
+
+    fn forget_address(&mut self, flow: FlowId, aor: &AddressOfRecord) {
+        if let Some(flows) = self.by_address.get_mut(aor) {
+            flows.retain(|other| *other != flow);
+            if flows.is_empty() {
+                self.by_address.remove(aor);
+            }
+        }
+    }
+
+    /// The other flows over which phones of one of these addresses have registered.
+    fn sharing<'a>(&'a self, flow: FlowId, devices: &'a Devices) -> BTreeSet<FlowId> {
+        let flows = devices.keys().filter_map(|aor| self.by_address.get(aor));
+        flows.flatten().copied().filter(|id| *id != flow).collect()
+    }
+}
+
 impl Flow {
     /// Whether one more message is no flood.
     pub(super) fn admits_message(&mut self, now: Moment) -> bool {
@@ -50,7 +123,7 @@ impl Exchange {
         } else {
             Transport::Ws
         };
-        self.flows.insert(flow, Flow::default());
+        self.flows.insert(flow);
         self.agent
             .input(now, Input::TransportUp { flow, transport });
         self.settle(now);
@@ -58,8 +131,10 @@ impl Exchange {
 
     /// A flow is gone: so are its contacts. Calls that are up wait for the phone to come back.
     pub(crate) fn handle_flow_closed(&mut self, now: Moment, flow: FlowId) {
-        if let Some(Flow { devices, .. }) = self.flows.remove(&flow) {
-            self.registrar.remove_flow(flow);
+        if let Some(Flow { devices, .. }) = self.flows.remove(flow) {
+            for aor in devices.keys() {
+                self.registrar.remove_flow(aor, flow);
+            }
             self.on_told(flow);
             self.agent.input(now, Input::TransportDown { flow });
             self.settle(now);
@@ -95,7 +170,7 @@ impl Exchange {
     /// The phones of `flow` have just proved who they are. Flows that had no other phones than
     /// these are their former connections: their calls move here, and what is still open closes.
     pub(super) fn claim_former_flows(&mut self, now: Moment, flow: FlowId) {
-        let Some(Flow { devices, .. }) = self.flows.get(&flow) else {
+        let Some(Flow { devices, .. }) = self.flows.get(flow) else {
             return;
         };
         let is_former = |former: &Devices| {
@@ -104,11 +179,8 @@ impl Exchange {
                     .iter()
                     .all(|(aor, device)| devices.get(aor) == Some(device))
         };
-        let open = self
-            .flows
-            .iter()
-            .filter(|(id, f)| **id != flow && is_former(&f.devices));
-        let open: Vec<FlowId> = open.map(|(id, _)| *id).collect();
+        let mut open = self.flows.sharing(flow, devices);
+        open.retain(|id| self.flows.get(*id).is_some_and(|f| is_former(&f.devices)));
         let lost = self.lost.iter().filter(|(_, l)| is_former(&l.devices));
         let lost: Vec<FlowId> = lost.map(|(id, _)| *id).collect();
         for former in lost {

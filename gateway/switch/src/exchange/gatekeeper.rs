@@ -116,7 +116,7 @@ impl Exchange {
     fn on_wrong_digest(&mut self, flow: FlowId) {
         tracing::warn!(flow = flow.0, "a wrong digest");
         self.wrong_digests_total += 1;
-        if let Some(flow) = self.flows.get_mut(&flow) {
+        if let Some(flow) = self.flows.get_mut(flow) {
             flow.wrong_digests += 1;
         }
     }
@@ -124,7 +124,7 @@ impl Exchange {
     pub(super) fn close_flow_of_guesser(&mut self, now: Moment, flow: FlowId) {
         if self
             .flows
-            .get(&flow)
+            .get(flow)
             .is_some_and(|f| f.wrong_digests >= GUESSES)
         {
             tracing::warn!(flow = flow.0, "too many wrong digests: the flow is closed");

@@ -21,7 +21,7 @@ use sidetone_sip::{
 
 use agent::Agent;
 use calls::{Conversation, LegPlace};
-use flows::{Flow, LostFlow};
+use flows::{Flows, LostFlow};
 use gatekeeper::Gatekeeper;
 
 use crate::call::{Leg, LegEvent, Refusal, reason};
@@ -86,7 +86,7 @@ pub(crate) struct Exchange {
     agent: Agent,
     registrar: Registrar,
     gatekeeper: Gatekeeper,
-    flows: BTreeMap<FlowId, Flow>,
+    flows: Flows,
     lost: BTreeMap<FlowId, LostFlow>,
     conversations: BTreeMap<CallKey, Conversation>,
     legs: BTreeMap<SessionId, LegPlace>,
@@ -163,7 +163,7 @@ impl Exchange {
             agent: Agent::new(UserAgent::new(agent_config, tokens)),
             registrar: Registrar::new(config.registrar),
             gatekeeper,
-            flows: BTreeMap::new(),
+            flows: Flows::default(),
             lost: BTreeMap::new(),
             conversations: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -179,7 +179,7 @@ impl Exchange {
 
     /// One message arrived.
     pub(crate) fn handle_received(&mut self, now: Moment, flow: FlowId, bytes: Vec<u8>) {
-        let Some(sender) = self.flows.get_mut(&flow) else {
+        let Some(sender) = self.flows.get_mut(flow) else {
             return;
         };
         if !sender.admits_message(now) {
@@ -219,7 +219,7 @@ impl Exchange {
             .legs
             .values()
             .map(|leg| leg.flow)
-            .filter(|f| self.flows.contains_key(f));
+            .filter(|f| self.flows.get(*f).is_some());
         let concerned: BTreeSet<FlowId> = concerned.collect();
         self.closing = Some(concerned.clone());
         let mut refusal = Refusal::new(Status::SERVICE_UNAVAILABLE);

@@ -60,12 +60,7 @@ impl Exchange {
             .bindings(now, &aor)
             .find(|b| b.flow == flow)
             .map(|b| b.device.clone());
-        if let Some(flow) = self.flows.get_mut(&flow) {
-            match device {
-                Some(device) => flow.devices.insert(aor.clone(), device),
-                None => flow.devices.remove(&aor),
-            };
-        }
+        self.flows.note_device(flow, &aor, device);
         let contacts: Vec<Address> = self.registrar.contacts(now, &aor);
         Ok(Answer {
             status: Status::OK,

@@ -95,6 +95,23 @@ fn contacts_add_up_and_expire() {
 }
 
 #[test]
+fn a_renewed_contact_is_looked_at_when_it_would_have_expired_and_stays() {
+    let mut registrar = Registrar::default();
+    register(&mut registrar, &one("a", 1, contact("one", None, Some(60)))).unwrap();
+    register(
+        &mut registrar,
+        &one("a", 2, contact("one", None, Some(600))),
+    )
+    .unwrap();
+    let first = NOW + Duration::from_secs(60);
+    assert_eq!(registrar.next_expiry(), Some(first));
+    registrar.expire(first);
+    assert_eq!(listed(&registrar, first), [("one".into(), 540)]);
+    let second = NOW + Duration::from_secs(600);
+    assert_eq!(registrar.next_expiry(), Some(second));
+}
+
+#[test]
 fn expiry_is_the_contacts_then_the_headers_then_ours_and_is_bounded() {
     let table = [
         (Some(120), Some(600), Ok(120)),
@@ -241,9 +258,9 @@ fn contacts_go_with_their_flow() {
     registrar
         .register(NOW, &aor(), FlowId(2), &elsewhere)
         .unwrap();
-    registrar.remove_flow(FLOW);
+    registrar.remove_flow(&aor(), FLOW);
     assert_eq!(listed(&registrar, NOW), [("two".into(), 60)]);
-    registrar.remove_flow(FlowId(2));
+    registrar.remove_flow(&aor(), FlowId(2));
     assert_eq!(registrar.registered(), 0);
 }
 

@@ -21,7 +21,6 @@
 //!   dropped.
 //! - OPTIONS is answered to everybody, and so is every refusal.
 
-mod actor;
 mod call;
 mod config;
 mod dial_plan;
@@ -31,10 +30,11 @@ mod random;
 mod registrar;
 mod sdp;
 mod service;
+mod switch;
 
-pub use actor::Switch;
 pub use config::SwitchConfig;
 pub use directory::{AddressOfRecord, Directory, Extension, Tenant, TenantId};
 pub use exchange::Snapshot;
 pub use registrar::RegistrarLimits;
 pub use service::{MediaService, Service, ServiceCall};
+pub use switch::Switch;

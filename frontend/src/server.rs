@@ -29,6 +29,7 @@ fn read_about(json: &JsValue) -> Option<About> {
         } else {
             None
         },
+        people: Reflect::get(json, &"people".into()).ok()?.is_truthy(),
     })
 }
 

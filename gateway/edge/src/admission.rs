@@ -77,7 +77,7 @@ impl Drop for Permit {
 }
 
 /// One machine has a whole /64 of IPv6 to choose its addresses from.
-fn household(address: IpAddr) -> IpAddr {
+pub(crate) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
         v4 @ IpAddr::V4(_) => v4,

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use crate::admission::Admission;
 use crate::handshake::{Handshake, Refusal};
 use crate::socket::{self, Ends};
-use crate::{FlowInfo, Limits, Origin, Peer, Upstream};
+use crate::{FlowInfo, Limits, Origin, Peer, TicketOffice, Upstream};
 
 /// Takes WebSockets and makes flows of them; cloning gives another handle.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ pub struct Edge(Arc<Inner>);
 struct Inner {
     upstream: Arc<dyn Upstream>,
     origins: Vec<Origin>,
+    tickets: Option<Arc<dyn TicketOffice>>,
     limits: Limits,
     admission: Arc<Admission>,
     last_flow: AtomicU64,
@@ -38,9 +39,21 @@ impl Edge {
     /// An edge before `upstream`. Pages of this host and of `origins` may connect.
     #[must_use]
     pub fn new(upstream: Arc<dyn Upstream>, origins: Vec<Origin>, limits: Limits) -> Self {
+        Self::with_tickets(upstream, origins, limits, None)
+    }
+
+    /// The same; `tickets` tells whose flows are.
+    #[must_use]
+    pub fn with_tickets(
+        upstream: Arc<dyn Upstream>,
+        origins: Vec<Origin>,
+        limits: Limits,
+        tickets: Option<Arc<dyn TicketOffice>>,
+    ) -> Self {
         Self(Arc::new(Inner {
             upstream,
             origins,
+            tickets,
             admission: Admission::new(&limits),
             limits,
             last_flow: AtomicU64::new(0),
@@ -92,10 +105,19 @@ impl Edge {
             return Err(Refusal::Closing);
         }
         let permit = edge.admission.admit(peer.remote.ip())?;
+        // Last, so that no ticket is lost to a handshake that is refused.
+        let person = match &handshake.ticket {
+            Some(ticket) => {
+                let office = edge.tickets.as_ref().ok_or(Refusal::Ticket)?;
+                Some(office.redeem(ticket).ok_or(Refusal::Ticket)?)
+            }
+            None => None,
+        };
         let info = FlowInfo {
             id: FlowId(edge.last_flow.fetch_add(1, Ordering::Relaxed) + 1),
             remote: peer.remote,
             secure: peer.secure,
+            person,
         };
         let span = tracing::info_span!("flow", flow = info.id.0);
         let this = self.clone();

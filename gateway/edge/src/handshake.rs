@@ -14,16 +14,21 @@ pub(crate) enum Refusal {
     Key,
     Subprotocol,
     Origin,
+    Ticket,
     TooManyFromAddress,
     Full,
     Closing,
 }
 
-/// The key of an acceptable handshake.
-#[derive(Debug)]
+/// What an acceptable handshake says.
 pub(crate) struct Handshake {
     accept: HeaderValue,
+    /// Who sends it, in a subprotocol that is never chosen.
+    pub(crate) ticket: Option<String>,
 }
+
+/// What parts a ticket from other subprotocols.
+const TICKET: &str = "ticket.";
 
 impl Handshake {
     pub(crate) fn parse(headers: &HeaderMap, allowed: &[Origin]) -> Result<Self, Refusal> {
@@ -43,8 +48,11 @@ impl Handshake {
         let key = headers.get(header::SEC_WEBSOCKET_KEY);
         let key = key.filter(|key| key.len() == 24).ok_or(Refusal::Key)?;
         let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
+        let mut protocols = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL);
+        let ticket = protocols.find_map(|protocol| protocol.strip_prefix(TICKET));
         Ok(Self {
             accept: accept.map_err(|_| Refusal::Key)?,
+            ticket: ticket.map(str::to_owned),
         })
     }
 
@@ -78,7 +86,7 @@ impl Refusal {
         match self {
             Self::NotWebSocket | Self::Version => StatusCode::UPGRADE_REQUIRED,
             Self::Key | Self::Subprotocol => StatusCode::BAD_REQUEST,
-            Self::Origin => StatusCode::FORBIDDEN,
+            Self::Origin | Self::Ticket => StatusCode::FORBIDDEN,
             Self::TooManyFromAddress => StatusCode::TOO_MANY_REQUESTS,
             Self::Full | Self::Closing => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -99,6 +107,9 @@ impl Refusal {
             Self::Origin => {
                 "Pages from that origin may not connect here. If they should, \
                  add it to `origins` in the gateway's configuration.\n"
+            }
+            Self::Ticket => {
+                "That ticket was used before, or is older than a minute. Ask for another one.\n"
             }
             Self::TooManyFromAddress => {
                 "Too many connections from your address. Close some, or raise \
@@ -127,7 +138,7 @@ impl IntoResponse for Refusal {
             Self::TooManyFromAddress | Self::Full | Self::Closing => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
             }
-            Self::Key | Self::Subprotocol | Self::Origin => {}
+            Self::Key | Self::Subprotocol | Self::Origin | Self::Ticket => {}
         }
         response
     }

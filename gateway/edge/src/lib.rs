@@ -6,6 +6,8 @@
 //! # What a client may do
 //!
 //! - It asks for the subprotocol `sip` (RFC 7118 §4.1) and gets it, or an answer in words.
+//! - A second subprotocol `ticket.…` names the person whose flow it is: the one place for it that a
+//!   page can write to and that no proxy logs, as it does an address. A bad ticket opens nothing.
 //! - A browser must come from this host or from a configured origin. A client without an Origin
 //!   is not a browser and carries nobody's cookies; digest authentication is what protects there.
 //! - Text and binary messages are the same bytes to us (RFC 7118 §5): one message, one SIP
@@ -20,15 +22,17 @@ mod handshake;
 mod origin;
 mod socket;
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_sip::FlowId;
+use sidetone_sip::{FlowId, Response};
 use tokio::sync::mpsc;
 
 pub use bridge::*;
 pub use edge::Edge;
-pub use origin::{Origin, OriginError};
+pub use origin::{Origin, OriginError, may_connect};
 
 /// What is known of a flow when it opens.
 #[derive(Clone, Debug)]
@@ -39,6 +43,21 @@ pub struct FlowInfo {
     pub remote: SocketAddr,
     /// Whether it came over TLS (Via says WSS then, else WS).
     pub secure: bool,
+    /// Whose it is, if it came with a ticket.
+    pub person: Option<Arc<dyn Person>>,
+}
+
+/// Somebody who has signed in at the gateway.
+pub trait Person: fmt::Debug + Send + Sync + 'static {
+    /// An upstream (`None`: the embedded switch) has answered a request over a flow of this person,
+    /// and the browser is about to hear it.
+    fn on_response(&self, upstream: Option<&str>, response: &Response);
+}
+
+/// Knows whose tickets are.
+pub trait TicketOffice: Send + Sync + 'static {
+    /// Takes a ticket in; it is good once.
+    fn redeem(&self, ticket: &str) -> Option<Arc<dyn Person>>;
 }
 
 /// Where SIP goes: the embedded switch, or a PBX.
@@ -68,6 +87,12 @@ impl Peer {
     pub const fn plain(remote: SocketAddr) -> Self {
         let secure = false;
         Self { remote, secure }
+    }
+
+    /// Its address, or with IPv6 the /64 that one machine has to itself.
+    #[must_use]
+    pub fn household(&self) -> IpAddr {
+        admission::household(self.remote.ip())
     }
 
     /// One with TLS.

@@ -59,11 +59,12 @@ fn host_and_port(authority: &str, secure: bool) -> Option<(String, u16)> {
     Some((authority.host().to_ascii_lowercase(), port))
 }
 
-/// Whether a request with these headers may open a flow: it has no Origin, or that of the host
-/// it asks for, or one of `allowed`.
+/// Whether a request with these headers may open a flow or change something: it has no Origin, or
+/// that of the host it asks for, or one of `allowed`.
 ///
 /// The scheme is not compared with ours: behind a proxy that ends TLS ours is `http`.
-pub(crate) fn may_connect(headers: &HeaderMap, allowed: &[Origin]) -> bool {
+#[must_use]
+pub fn may_connect(headers: &HeaderMap, allowed: &[Origin]) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else {
         return true;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::anchor::MediaRelays;
 use crate::config::Config;
 use crate::metrics::{Metrics, Now};
+use crate::sign_in::SignIns;
 use crate::tls::TlsError;
 use crate::{directory, listener, routes, tls};
 
@@ -128,7 +129,13 @@ impl Gateway {
             Some(bridge) => Arc::new(bridge.clone()),
             None => Arc::new(switch.clone()),
         };
-        let edge = Edge::new(upstream, config.origins.clone(), config.sip.clone());
+        let people = SignIns::new(&config, store.clone());
+        let edge = Edge::with_tickets(
+            upstream,
+            config.origins.clone(),
+            config.sip.clone(),
+            Some(Arc::new(people.clone())),
+        );
         let closing = CancellationToken::new();
         let page = metrics.page(Now {
             edge: edge.clone(),
@@ -136,7 +143,7 @@ impl Gateway {
             switch: switch.clone(),
             media: media.clone(),
         });
-        let router = routes::router(&config, &edge, store.clone(), closing.clone(), page);
+        let router = routes::router(&config, &edge, people, store.clone(), closing.clone(), page);
         let serving = listener::serve(listener, acceptor, router, closing.clone());
         tracing::info!(%addr, "serving");
         Ok(Self {

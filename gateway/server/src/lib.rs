@@ -8,13 +8,18 @@ mod assets;
 pub mod banner;
 pub mod config;
 mod directory;
+pub mod dumps;
 mod gateway;
 mod headers;
 mod listener;
 pub mod logging;
 mod metrics;
+mod password;
 mod routes;
+pub mod seal;
+mod sign_in;
 mod tls;
+pub mod typed;
 
 pub use config::{Arguments, Config, ConfigError};
 pub use gateway::{Gateway, StartError};

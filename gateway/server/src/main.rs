@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use sidetone::{Arguments, Config, Gateway, banner, logging};
+use sidetone::config::PasswordHash;
+use sidetone::seal::{SealingKey, Whose};
+use sidetone::{Arguments, Config, Gateway, banner, dumps, logging, typed};
 
 /// A browser phone and its gateway.
 #[derive(Parser)]
@@ -21,6 +23,28 @@ enum Command {
     Serve(Options),
     /// Read the configuration, try every upstream, and say what is wrong
     CheckConfig(Options),
+    /// Encrypt the secret of an account, for the configuration; it is read from standard input
+    Seal(Seal),
+    /// Print what the configuration keeps of a person's password, read from standard input
+    HashPassword,
+}
+
+#[derive(Args)]
+struct Seal {
+    /// The file of the key; it is made if it is not there. Instead, SIDETONE_KEY may hold the key
+    #[arg(
+        long,
+        env = "SIDETONE_KEY_FILE",
+        value_name = "FILE",
+        default_value = "sidetone.key"
+    )]
+    key_file: PathBuf,
+    /// The name of the upstream that the secret is for [default: the embedded switch]
+    #[arg(long, value_name = "NAME")]
+    upstream: Option<String>,
+    /// The user there
+    #[arg(long, value_name = "USER")]
+    user: String,
 }
 
 /// Each setting may also stand in the file, or in a variable: `SIDETONE_LISTEN` for `listen`.
@@ -56,9 +80,12 @@ impl From<Options> for Arguments {
 }
 
 fn main() -> ExitCode {
+    let dumps = dumps::forbid();
     let (options, serve) = match Cli::parse().command {
         Command::Serve(options) => (options, true),
         Command::CheckConfig(options) => (options, false),
+        Command::Seal(wanted) => return printed(seal(&wanted)),
+        Command::HashPassword => return printed(hash_password()),
     };
     // A variable that is not Unicode can't be one of ours.
     let variables = std::env::vars_os()
@@ -72,13 +99,67 @@ fn main() -> ExitCode {
     };
     if !serve {
         say("The configuration is right.");
+        for warning in &config.warnings {
+            say(&format!("But {warning}"));
+        }
         return check_upstreams(&config);
     }
     logging::start(&config.log);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Err(error) = dumps {
+        tracing::warn!(%error, "core dumps of the gateway can't be forbidden; they would hold secrets");
+    }
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("Sidetone can't start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `sidetone seal` prints.
+fn seal(wanted: &Seal) -> Result<String, Box<dyn std::error::Error>> {
+    let file = &wanted.key_file;
+    let key = match std::env::var("SIDETONE_KEY") {
+        Ok(text) => SealingKey::parse(&text)?,
+        Err(_) if file.exists() => SealingKey::read(file)
+            .map_err(|why| format!("the key {} can't be used: {why}", file.display()))?,
+        Err(_) => {
+            let key = SealingKey::make(file)
+                .map_err(|why| format!("the key {} can't be made: {why}", file.display()))?;
+            eprintln!(
+                "A new key is in {}: name it in the configuration with `key_file`, and keep a copy \
+                 elsewhere.",
+                file.display()
+            );
+            key
+        }
+    };
+    let whose = Whose {
+        upstream: wanted.upstream.as_deref(),
+        user: &wanted.user,
+    };
+    let secret = typed::ask("SIP password", false)?;
+    Ok(key.seal(whose, &secret)?.to_string())
+}
+
+/// What `sidetone hash-password` prints.
+fn hash_password() -> Result<String, Box<dyn std::error::Error>> {
+    let password = typed::ask("Password", true)?;
+    Ok(PasswordHash::new(&password)?.to_string())
+}
+
+fn printed(outcome: Result<String, Box<dyn std::error::Error>>) -> ExitCode {
+    match outcome {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("That did not work: {error}.");
             ExitCode::FAILURE
         }
     }

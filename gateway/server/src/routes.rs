@@ -14,6 +14,7 @@ use crate::assets::Assets;
 use crate::config::{Config, Tls};
 use crate::headers::{Confinement, confine};
 use crate::metrics::CONTENT_TYPE;
+use crate::sign_in::{self, SignIns};
 
 pub(crate) const SIP_PATH: &str = "/sip";
 
@@ -26,6 +27,7 @@ struct Health {
 pub(crate) fn router(
     config: &Config,
     edge: &Edge,
+    people: SignIns,
     store: Store,
     closing: CancellationToken,
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
@@ -52,6 +54,7 @@ pub(crate) fn router(
             "/metrics",
             get(|| async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics()) }),
         )
+        .merge(sign_in::router(people))
         .merge(edge.router(SIP_PATH))
         .fallback(move |request: Request| async move {
             let path = request.uri().path();
@@ -78,6 +81,7 @@ fn about(config: &Config) -> About {
         demo: switch
             .demo
             .then(|| switch.extensions.iter().map(account).collect()),
+        people: !config.people.is_empty(),
     }
 }
 

@@ -144,7 +144,10 @@ impl Store {
     }
 }
 
-fn digest<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], sqlx::Error> {
+pub(crate) fn digest<const N: usize>(
+    row: &SqliteRow,
+    column: &str,
+) -> Result<[u8; N], sqlx::Error> {
     let bytes: &[u8] = row.try_get(column)?;
     bytes.try_into().map_err(|wrong| sqlx::Error::ColumnDecode {
         index: column.to_owned(),

@@ -5,11 +5,13 @@
 mod directory;
 mod error;
 mod open;
+mod session;
 
 use sqlx::SqlitePool;
 
 pub use directory::{DigestSecret, Extension, Tenant};
 pub use error::StoreError;
+pub use session::Session;
 
 /// The open database; cloning gives another handle.
 #[derive(Clone, Debug)]

@@ -17,11 +17,14 @@ fn migrator() -> Migrator {
         let kind = MigrationType::Simple;
         Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(
-        1,
-        "directory",
-        include_str!("../migrations/1_directory.sql"),
-    )])
+    Migrator::with_migrations(vec![
+        step(
+            1,
+            "directory",
+            include_str!("../migrations/1_directory.sql"),
+        ),
+        step(2, "session", include_str!("../migrations/2_session.sql")),
+    ])
 }
 
 impl Store {

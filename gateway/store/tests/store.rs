@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use sidetone_store::{DigestSecret, Extension, Store, StoreError, Tenant};
+use sidetone_store::{DigestSecret, Extension, Session, Store, StoreError, Tenant};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 fn extension(number: &str, name: &str) -> Extension {
@@ -132,7 +132,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 2,
                 ..
             }
         ),
@@ -177,4 +177,47 @@ async fn a_folder_that_cannot_be_made_says_what_to_do() {
     let error = Store::open(&file.join("data")).await.unwrap_err();
     assert!(matches!(error, StoreError::Folder { .. }));
     assert!(error.to_string().contains("--data"), "{error}");
+}
+
+#[tokio::test]
+async fn sessions_end_when_they_should_and_are_then_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    for id in ["one", "two"] {
+        store.put_tenant(&tenant(id, vec![])).await.unwrap();
+    }
+    let session = |token: u8, ends| Session {
+        token: [token; 32],
+        person: "ann".into(),
+        password: [7; 32],
+        lasts: 10,
+        ends,
+    };
+    store
+        .put_session("one", &session(1, 110), 100)
+        .await
+        .unwrap();
+    let found = |tenant, token: u8, now| {
+        let store = store.clone();
+        async move { store.session(tenant, &[token; 32], now).await.unwrap() }
+    };
+    assert_eq!(found("one", 1, 109).await, Some(session(1, 110)));
+    assert_eq!(found("one", 1, 110).await, None);
+    assert_eq!(found("two", 1, 109).await, None);
+    assert_eq!(found("one", 2, 109).await, None);
+    store.extend_session("one", &[1; 32], 120).await.unwrap();
+    // It never ends earlier by that.
+    store.extend_session("one", &[1; 32], 115).await.unwrap();
+    assert_eq!(found("one", 1, 119).await, Some(session(1, 120)));
+    store
+        .put_session("one", &session(2, 200), 120)
+        .await
+        .unwrap();
+    assert_eq!(found("one", 1, 100).await, None, "it was not forgotten");
+    store.delete_session("two", &[2; 32]).await.unwrap();
+    assert!(found("one", 2, 120).await.is_some());
+    store.delete_session("one", &[2; 32]).await.unwrap();
+    assert_eq!(found("one", 2, 120).await, None);
+    let strangers = store.put_session("three", &session(3, 200), 120).await;
+    assert!(strangers.is_err(), "a session of no tenant");
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_edge::{FlowInfo, Upstream};
-use sidetone_sip::{FlowId, Moment, Status, Text};
+use sidetone_edge::{FlowInfo, Person, Upstream};
+use sidetone_sip::message::{Incoming, Limits, read_frame};
+use sidetone_sip::{FlowId, Message, Moment, Status, Text};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -68,6 +69,7 @@ impl Switch {
             reporter,
             publisher,
             outbound: HashMap::new(),
+            people: HashMap::new(),
             services,
             running: HashMap::new(),
             deadline: None,
@@ -140,6 +142,8 @@ struct Actor {
     reporter: mpsc::UnboundedSender<Report>,
     publisher: watch::Sender<Snapshot>,
     outbound: HashMap<FlowId, mpsc::Sender<Vec<u8>>>,
+    /// Whose flows these are, of those that came with a ticket.
+    people: HashMap<FlowId, Arc<dyn Person>>,
     services: BTreeMap<Text, Arc<dyn Service>>,
     /// Where offers to the services of running calls go.
     running: HashMap<CallKey, mpsc::Sender<String>>,
@@ -181,6 +185,9 @@ impl Actor {
         match input {
             Input::FlowOpened { info, outbound } => {
                 self.outbound.insert(info.id, outbound);
+                if let Some(person) = info.person {
+                    self.people.insert(info.id, person);
+                }
                 self.exchange.handle_flow_opened(now, info.id, info.secure);
             }
             Input::Received { flow, bytes } => self.exchange.handle_received(now, flow, bytes),
@@ -194,6 +201,7 @@ impl Actor {
 
     fn on_flow_closed(&mut self, now: Moment, flow: FlowId) {
         self.outbound.remove(&flow);
+        self.people.remove(&flow);
         self.exchange.handle_flow_closed(now, flow);
     }
 
@@ -204,6 +212,7 @@ impl Actor {
                 Output::Transmit { flow, bytes } => self.transmit(flow, bytes),
                 Output::CloseFlow { flow } => {
                     self.outbound.remove(&flow);
+                    self.people.remove(&flow);
                 }
                 Output::StartService {
                     call,
@@ -228,6 +237,9 @@ impl Actor {
         let Some(outbound) = self.outbound.get(&flow) else {
             return;
         };
+        if let Some(person) = self.people.get(&flow) {
+            tell(&**person, &bytes);
+        }
         if outbound.try_send(bytes).is_err() {
             tracing::info!(flow = flow.0, "a flow does not read and is closed");
             let now = self.now();
@@ -261,6 +273,18 @@ impl Actor {
     fn now(&self) -> Moment {
         let millis = self.origin.elapsed().as_millis();
         Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+}
+
+/// Tells somebody of the switch's challenge to a request of theirs. Those of other phones never
+/// pass a switch that is the peer of each.
+fn tell(person: &dyn Person, bytes: &[u8]) {
+    let statuses = [&b"SIP/2.0 401 "[..], b"SIP/2.0 407 "];
+    if statuses.iter().any(|status| bytes.starts_with(status))
+        && let Incoming::Message(Message::Response(response)) =
+            read_frame(bytes, &Limits::default())
+    {
+        person.on_response(None, &response);
     }
 }
 

@@ -13,6 +13,8 @@ pub struct About {
     pub sip_path: String,
     /// The accounts to try, if this gateway is a demonstration.
     pub demo: Option<Vec<DemoAccount>>,
+    /// Whether people can sign in at the gateway itself, with [`SignIn`].
+    pub people: bool,
 }
 
 /// An account that anybody may use.
@@ -24,6 +26,75 @@ pub struct DemoAccount {
     pub name: String,
     /// Its SIP password.
     pub password: String,
+}
+
+/// Body of `POST /api/v1/session`: somebody signs in at the gateway.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SignIn {
+    /// What the administrator called them.
+    pub name: String,
+    /// Their password at the gateway.
+    pub password: String,
+    /// Whether the session is to outlive the browser.
+    #[serde(default)]
+    pub remember: bool,
+}
+
+/// Answer of `GET` and `POST /api/v1/session`: who is in. `GET` answers `null` if nobody is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Their name.
+    pub person: String,
+    /// What they may use.
+    pub accounts: Vec<Account>,
+}
+
+/// A SIP account whose secret the gateway keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// `user@domain`; also what names it in paths.
+    pub address: String,
+    /// What it is called.
+    pub label: String,
+}
+
+/// Answer of `POST /api/v1/session/ticket`: opens the SIP WebSocket once, within a minute, as the
+/// subprotocol `ticket.` and this.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Letters, digits, `-` and `_`.
+    pub ticket: String,
+}
+
+/// Body of `POST /api/v1/accounts/{address}/response`: what a digest challenge asks of a secret
+/// (RFC 7616 §3.4.1). The challenge must have come over the person's own SIP WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The challenge's realm.
+    pub realm: String,
+    /// The challenge's nonce.
+    pub nonce: String,
+    /// `MD5`, `SHA-256` or `SHA-512-256`.
+    pub algorithm: String,
+    /// The method of the request that was challenged.
+    pub method: String,
+    /// Its Request-URI.
+    pub uri: String,
+    /// `auth` or `auth-int`, if the challenge has a `qop`; then the next two are there as well.
+    pub qop: Option<String>,
+    /// The client's nonce.
+    pub cnonce: Option<String>,
+    /// How many requests used the nonce, from 1.
+    pub count: Option<u32>,
+    /// The hash of the body, with `auth-int`.
+    pub body_hash: Option<String>,
+}
+
+/// Answer to a [`Question`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuestionAnswer {
+    /// The `response` of the credentials, in hexadecimal digits.
+    pub response: String,
 }
 
 /// Body of every answer of `/api/` with a status of 400 or more.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::{ConfigError, Problem};
 
@@ -32,7 +33,7 @@ impl fmt::Display for Source {
 
 #[derive(Clone, Debug)]
 enum Value {
-    One(String),
+    One(Zeroizing<String>),
     Many(Vec<String>),
     /// A kind of value that no key has.
     Odd(&'static str),
@@ -49,10 +50,12 @@ struct Entry {
 #[derive(Default)]
 pub(super) struct Layers {
     file: BTreeMap<String, Entry>,
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, Zeroizing<String>>,
     arguments: BTreeMap<String, String>,
     known: BTreeSet<String>,
     pub(super) problems: Vec<Problem>,
+    /// What works, but had better be otherwise.
+    pub(super) warnings: Vec<Problem>,
 }
 
 const PREFIX: &str = "SIDETONE_";
@@ -66,6 +69,7 @@ impl Layers {
     ) -> Self {
         let is_ours = |name: &str| name.starts_with(PREFIX) && !NOT_KEYS.contains(&name);
         let ours = variables.into_iter().filter(|(name, _)| is_ours(name));
+        let ours = ours.map(|(name, value)| (name, Zeroizing::new(value)));
         let arguments = arguments
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value));
@@ -77,7 +81,8 @@ impl Layers {
     }
 
     pub(super) fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        let text = text.map_err(|source| ConfigError::Unreadable {
             path: path.to_owned(),
             source,
         })?;
@@ -142,6 +147,11 @@ impl Layers {
         parsed.map(|parsed| (parsed, source))
     }
 
+    /// A variable that may not stand in the file.
+    pub(super) fn variable_only(&mut self, name: &str) -> Option<Zeroizing<String>> {
+        self.variables.remove(name)
+    }
+
     /// Like [`Self::one`] for a key with several values; in a variable commas part them.
     pub(super) fn many<T>(
         &mut self,
@@ -179,7 +189,7 @@ impl Layers {
             source: Source::Variable(name),
         });
         let on_line = self.arguments.remove(key).map(|text| Entry {
-            value: Value::One(text),
+            value: Value::One(Zeroizing::new(text)),
             source: Source::Argument(format!("--{}", key.split('.').next().unwrap_or(key))),
         });
         on_line.or(in_variable).or(in_file)
@@ -188,8 +198,8 @@ impl Layers {
     fn refuse(&mut self, key: &str, source: Source, value: &Value, expected: &str) {
         let shown = match value {
             // A secret is not repeated, be it ever so wrong.
-            _ if key.ends_with("secret") => "not usable".to_owned(),
-            Value::One(text) => format!("{text:?}"),
+            _ if key.ends_with("secret") || key.ends_with("password") => "not usable".to_owned(),
+            Value::One(text) => format!("{:?}", text.as_str()),
             Value::Many(texts) => format!("{texts:?}"),
             Value::Odd(kind) => (*kind).to_owned(),
         };
@@ -275,7 +285,10 @@ fn value_of(value: &DeValue<'_>) -> Value {
             .map(|item| text(item.get_ref()))
             .collect::<Option<_>>()
             .map_or(Value::Odd("a list of something else"), Value::Many),
-        scalar => text(scalar).map_or(Value::Odd(scalar.type_str()), Value::One),
+        scalar => match text(scalar) {
+            Some(text) => Value::One(Zeroizing::new(text)),
+            None => Value::Odd(scalar.type_str()),
+        },
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! `sidetone.example.toml` beside this crate documents every key.
 
+mod account;
+mod extension;
 mod layers;
 mod read;
+mod secret;
 mod upstream;
 
 use std::fmt;
@@ -15,6 +18,8 @@ use std::time::Duration;
 use sidetone_edge::{BridgeConfig, Limits, Origin, UpstreamConfig};
 use sidetone_media::MediaConfig;
 use sidetone_sip::auth::Secret;
+
+pub use crate::password::PasswordHash;
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
@@ -35,12 +40,18 @@ pub struct Config {
     pub switch: Switch,
     /// The PBXs that phones reach through the gateway.
     pub upstreams: Vec<UpstreamConfig>,
-    /// Where those reach the gateway.
+    /// Who may sign in at the gateway itself.
+    pub people: Vec<Person>,
+    /// Accounts whose secrets stay in the gateway.
+    pub accounts: Vec<Account>,
+    /// Where PBXs reach the gateway.
     pub bridge: BridgePort,
     /// What SIP clients may use.
     pub sip: Limits,
     /// What is logged.
     pub log: Log,
+    /// What works, but had better be otherwise.
+    pub warnings: Vec<Problem>,
 }
 
 /// How connections are encrypted.
@@ -125,6 +136,42 @@ pub struct Extension {
     pub secret: Secret,
 }
 
+/// Somebody who may sign in at the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What they type.
+    pub name: String,
+    /// What is kept of their password.
+    pub password: PasswordHash,
+}
+
+/// An account at an upstream or at the embedded switch, for a person who never sees its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name of the upstream; `None`: the embedded switch.
+    pub upstream: Option<String>,
+    /// The user there.
+    pub user: String,
+    /// What is written behind the `@`.
+    pub domain: String,
+    /// The SIP password.
+    pub secret: Secret,
+    /// The realm that the secret is for; `None`: that in which the upstream asks to register.
+    pub realm: Option<String>,
+    /// The [`Person::name`] of whose it is.
+    pub person: String,
+    /// What it is called.
+    pub label: String,
+}
+
+impl Account {
+    /// `user@domain`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}@{}", self.user, self.domain)
+    }
+}
+
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -166,6 +213,8 @@ impl Default for Config {
                 demo: false,
             },
             upstreams: Vec::new(),
+            people: Vec::new(),
+            accounts: Vec::new(),
             bridge: BridgePort {
                 listen: None,
                 advertise: None,
@@ -175,6 +224,7 @@ impl Default for Config {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),
             },
+            warnings: Vec::new(),
         }
     }
 }

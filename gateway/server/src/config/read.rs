@@ -1,19 +1,16 @@
 //! Every key, in one place.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sidetone_edge::{Limits, Origin};
 use sidetone_media::MediaConfig;
-use sidetone_sip::auth::Secret;
 use tracing_subscriber::EnvFilter;
 
-use super::layers::{Layers, Source};
-use super::{
-    Arguments, Config, ConfigError, Extension, Log, LogFormat, Media, Problem, Switch, Tls,
-};
+use super::layers::Layers;
+use super::secret::Secrets;
+use super::{Arguments, Config, ConfigError, Log, LogFormat, Media, Problem, Switch, Tls};
 
 /// What [`duration`] reads.
 const TIME: &str = "a time, such as 500ms, 25s or 2m";
@@ -52,6 +49,10 @@ impl Config {
     pub(super) fn read(layers: &mut Layers) -> Self {
         let default = Self::default();
         let origin = |text: &str| text.parse::<Origin>().ok();
+        let secrets = Secrets::read(layers);
+        let switch = Switch::read(layers, &secrets, default.switch);
+        let upstreams = super::upstream::read(layers);
+        let (people, accounts) = super::account::read(layers, &secrets, &switch, &upstreams);
         Self {
             listen: layers
                 .one(
@@ -65,11 +66,14 @@ impl Config {
             connect: layers.many("connect", "origins, such as https://other.example", origin),
             tls: Tls::read(layers),
             media: Media::read(layers),
-            switch: Switch::read(layers, default.switch),
-            upstreams: super::upstream::read(layers),
+            switch,
+            upstreams,
+            people,
+            accounts,
             bridge: super::upstream::read_port(layers),
             sip: read_limits(layers),
             log: Log::read(layers, default.log),
+            warnings: std::mem::take(&mut layers.warnings),
         }
     }
 }
@@ -124,7 +128,7 @@ impl Media {
 }
 
 impl Switch {
-    fn read(layers: &mut Layers, default: Self) -> Self {
+    fn read(layers: &mut Layers, secrets: &Secrets, default: Self) -> Self {
         let yes_or_no = "true or false";
         let demo = layers.one_with_source("demo", yes_or_no, parsed::<bool>);
         let name = "a host name, such as office.example";
@@ -137,7 +141,7 @@ impl Switch {
         let no_answer = layers
             .one("switch.no_answer", TIME, duration)
             .unwrap_or(default.no_answer);
-        let extensions = read_extensions(layers);
+        let extensions = super::extension::read(layers, secrets);
         let Some((true, asked)) = demo else {
             return Self {
                 domain: domain.map_or(default.domain, |(domain, _)| domain),
@@ -163,88 +167,6 @@ impl Switch {
             ..Self::demo()
         }
     }
-}
-
-/// By number. In the file they are `[[extension]]` tables; of a variable the number is part of
-/// the name: `SIDETONE_EXTENSION_101_SECRET`.
-fn read_extensions(layers: &mut Layers) -> BTreeMap<String, (Extension, Source)> {
-    let number_rule = "letters, digits, or any of . _ - * (at most 32)";
-    let name_rule = "a name of at most 64 characters";
-    let secret_rule = "a password of at least 8 characters";
-    let secret = |text: &str| (text.chars().count() >= 8).then(|| Secret::new(text));
-    let mut found: BTreeMap<String, (Extension, Source)> = BTreeMap::new();
-    for (index, start) in layers.numbered("extension") {
-        let key = |field: &str| format!("extension.{index}.{field}");
-        let before = layers.problems.len();
-        let number = layers.one_with_source(&key("number"), number_rule, number);
-        let name = layers.one(&key("name"), name_rule, name);
-        let in_file = layers.one(&key("secret"), secret_rule, secret);
-        let refused = layers.problems.len() > before;
-        let Some((number, source)) = number else {
-            if !refused {
-                let text = format!("{start}: this `[[extension]]` has no `number`");
-                layers.problems.push(Problem(text));
-            }
-            continue;
-        };
-        let name = variable_of(layers, &number, "name", name_rule, self::name).or(name);
-        let secret = variable_of(layers, &number, "secret", secret_rule, secret).or(in_file);
-        let Some(secret) = secret else {
-            if !refused {
-                let text =
-                    format!("{source}: extension {number} has no `secret`: give it {secret_rule}");
-                layers.problems.push(Problem(text));
-            }
-            continue;
-        };
-        let name = name.unwrap_or_else(|| number.clone());
-        if let Some((_, first)) = found.get(&number) {
-            let text =
-                format!("{source}: extension {number} is there twice; the first is at {first}");
-            layers.problems.push(Problem(text));
-            continue;
-        }
-        let extension = Extension {
-            number: number.clone(),
-            name,
-            secret,
-        };
-        found.insert(number, (extension, source));
-    }
-    for number in layers.numbered_variables("extension", &["NAME", "SECRET"]) {
-        let name = variable_of(layers, &number, "name", name_rule, name);
-        let variable = super::layers::variable(&format!("extension.{number}.secret"));
-        let before = layers.problems.len();
-        match variable_of(layers, &number, "secret", secret_rule, secret) {
-            Some(secret) => {
-                let name = name.unwrap_or_else(|| number.clone());
-                let extension = Extension {
-                    number: number.clone(),
-                    name,
-                    secret,
-                };
-                found.insert(number, (extension, Source::Variable(variable)));
-            }
-            None if layers.problems.len() == before => {
-                let text = format!(
-                    "variable {variable} is missing: extension {number} needs {secret_rule}"
-                );
-                layers.problems.push(Problem(text));
-            }
-            None => {}
-        }
-    }
-    found
-}
-
-fn variable_of<T>(
-    layers: &mut Layers,
-    number: &str,
-    field: &str,
-    rule: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Option<T> {
-    layers.one(&format!("extension.{number}.{field}"), rule, parse)
 }
 
 fn read_limits(layers: &mut Layers) -> Limits {
@@ -334,7 +256,7 @@ pub(super) fn domain(text: &str) -> Option<String> {
     (text.len() <= 253 && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
 }
 
-fn number(text: &str) -> Option<String> {
+pub(super) fn number(text: &str) -> Option<String> {
     let is_ok = |b: u8| b.is_ascii_alphanumeric() || b"._-*".contains(&b);
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(is_ok);
     fits.then(|| text.to_owned())
@@ -347,7 +269,7 @@ fn ports(text: &str) -> Option<RangeInclusive<u16>> {
     (first >= 1024_u16 && last > first).then_some(first..=last)
 }
 
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = (1..=64).contains(&text.chars().count());
     (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sidetone_edge::{MediaMode, Srtp, Target, UpstreamConfig};
 
 use super::layers::{Layers, Source};
-use super::read::{domain, duration, parsed, path};
+use super::read::{domain, duration, name, parsed, path};
 use super::{BridgePort, Problem};
 
 /// How often an upstream is asked whether it is alive, if nothing is said.
@@ -117,10 +117,4 @@ fn read_one(layers: &mut Layers, index: usize, start: Option<&Source>) -> Option
         guests: guests.unwrap_or(false),
         keep_alive: keep_alive.unwrap_or(KEEP_ALIVE),
     })
-}
-
-fn name(text: &str) -> Option<String> {
-    let text = text.trim();
-    let fits = (1..=64).contains(&text.chars().count());
-    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }

@@ -4,8 +4,10 @@
 
 mod support;
 
+mod canary;
 mod http;
 mod program;
+mod sign_in;
 mod sip;
 mod start;
 mod tls;

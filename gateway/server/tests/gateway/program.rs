@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn sidetone(dir: &Path) -> Command {
+pub(crate) fn sidetone(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sidetone"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIDETONE_")) {
         command.env_remove(name);

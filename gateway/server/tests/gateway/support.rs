@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::Value;
 use sidetone::config::{Switch, Tls};
-use sidetone::{Config, Gateway};
+use sidetone::{Arguments, Config, Gateway};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -27,6 +28,16 @@ pub(crate) fn demo(dir: &TempDir) -> Config {
     config
 }
 
+/// Gives a configuration the people and accounts of the demo: alice has 101.
+pub(crate) fn with_people(config: &mut Config) {
+    let arguments = Arguments {
+        demo: true,
+        ..Arguments::default()
+    };
+    let demo = Config::load(arguments, []).unwrap();
+    (config.people, config.accounts) = (demo.people, demo.accounts);
+}
+
 /// A gateway and the folder that it needs.
 pub(crate) struct Running {
     pub(crate) gateway: Gateway,
@@ -49,6 +60,11 @@ impl Running {
     /// One request over plain HTTP.
     pub(crate) async fn ask(&self, head: &str) -> Answer {
         ask(self.tcp().await, head).await
+    }
+
+    /// One request with a JSON body.
+    pub(crate) async fn send(&self, head: &str, body: &Value) -> Answer {
+        send(self.tcp().await, head, body).await
     }
 
     /// A handshake for SIP.
@@ -79,10 +95,39 @@ impl Answer {
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// All of it, as it came.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.head.as_bytes(), &self.body].concat()
+    }
 }
 
 /// Sends `head` (a request line and perhaps headers, parted by `\n`) and reads to the end.
-pub(crate) async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> Answer {
+pub(crate) async fn ask(stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> Answer {
+    exchange(stream, head, "").await
+}
+
+/// The same with a JSON body.
+pub(crate) async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    head: &str,
+    body: &Value,
+) -> Answer {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("{head}\nContent-Type: application/json\nContent-Length: {length}");
+    exchange(stream, &head, &body).await
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    head: &str,
+    body: &str,
+) -> Answer {
     let (line, rest) = head.split_once('\n').unwrap_or((head, ""));
     let mut request = format!("{line} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n");
     for header in rest.lines() {
@@ -90,6 +135,7 @@ pub(crate) async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &
         request += "\r\n";
     }
     request += "\r\n";
+    request += body;
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     let all = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes));

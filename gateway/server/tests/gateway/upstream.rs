@@ -10,7 +10,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{PATIENCE, Running};
 
-type Browser = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Browser = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 fn parse(bytes: &[u8]) -> Message {
     match read_frame(bytes, &Limits::default()) {
@@ -19,7 +19,15 @@ fn parse(bytes: &[u8]) -> Message {
     }
 }
 
-async fn say(browser: &mut Browser, head: &str, body: &str) {
+/// A response as it came.
+pub(crate) fn response(bytes: &[u8]) -> Response {
+    match parse(bytes) {
+        Message::Response(response) => response,
+        Message::Request(request) => panic!("a request: {request:?}"),
+    }
+}
+
+pub(crate) async fn say(browser: &mut Browser, head: &str, body: &str) {
     let lines = head
         .lines()
         .map(|line| format!("{}\r\n", line.trim_start()));
@@ -29,7 +37,7 @@ async fn say(browser: &mut Browser, head: &str, body: &str) {
     browser.send(Frame::text(text)).await.unwrap();
 }
 
-async fn hear(browser: &mut Browser, status: u16) -> Response {
+pub(crate) async fn hear(browser: &mut Browser, status: u16) -> Response {
     loop {
         let frame = tokio::time::timeout(PATIENCE, browser.next()).await;
         let frame = frame.expect("nothing came").unwrap().unwrap();
@@ -46,7 +54,7 @@ async fn hear(browser: &mut Browser, status: u16) -> Response {
 }
 
 /// The next request of this method; the gateway's own questions are left unanswered.
-async fn asked(pbx: &UdpSocket, method: Method) -> (Request, std::net::SocketAddr) {
+pub(crate) async fn asked(pbx: &UdpSocket, method: Method) -> (Request, std::net::SocketAddr) {
     let mut buffer = vec![0; 65536];
     loop {
         let received = tokio::time::timeout(PATIENCE, pbx.recv_from(&mut buffer)).await;
@@ -93,7 +101,7 @@ const ANSWER: &str = "v=0\r\n\
     a=rtpmap:8 PCMA/8000\r\n\
     a=sendrecv\r\n";
 
-fn upstream(pbx: &UdpSocket) -> UpstreamConfig {
+pub(crate) fn upstream(pbx: &UdpSocket) -> UpstreamConfig {
     let addr = pbx.local_addr().unwrap();
     UpstreamConfig {
         name: "office".into(),

@@ -32,6 +32,7 @@ impl Client {
     /// A client for which `queue` messages may wait.
     fn open(switch: &Switch, id: u64, queue: usize) -> Self {
         let info = FlowInfo {
+            person: None,
             id: FlowId(id),
             remote: ([127, 0, 0, 1], 1024).into(),
             secure: false,

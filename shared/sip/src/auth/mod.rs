@@ -18,7 +18,8 @@ pub use header::{
 
 use crate::Text;
 
-/// A password. It never shows in debug output.
+/// A password. It never shows in debug output, and outside of browsers its memory is wiped when it
+/// is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -33,6 +34,13 @@ impl Secret {
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Drop for Secret {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.0);
     }
 }
 

@@ -286,6 +286,9 @@ impl Phone {
             shift: outgoing.shift,
         });
         let pbx = Arc::clone(&outgoing.pbx);
+        if let Some(person) = &self.person {
+            person.on_response(Some(&pbx.config.name), &response);
+        }
         let Some(asked) = self.transactions.served_request(server) else {
             return;
         };

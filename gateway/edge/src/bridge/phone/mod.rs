@@ -41,6 +41,7 @@ use super::phones::{Input, Origin};
 use super::seat::Seat;
 use super::shared::Shared;
 use super::token::PhoneId;
+use crate::Person;
 
 /// The flow of the browser; links have higher numbers.
 const BROWSER: FlowId = FlowId(0);
@@ -81,6 +82,8 @@ pub(super) struct Phone {
     successor: Option<mpsc::Sender<Input>>,
     /// Where the browser reads; it stays to say the last words when the seat was handed over.
     outbound: mpsc::Sender<Vec<u8>>,
+    /// Whose it is.
+    person: Option<Arc<dyn Person>>,
     secure: bool,
     claims: Vec<PhoneId>,
     transactions: Transactions<Note>,
@@ -106,6 +109,7 @@ impl Phone {
             inbox,
             task,
             outbound: seat.outbound.clone(),
+            person: seat.info.person.clone(),
             secure: seat.info.secure,
             seat: Some(seat),
             successor: None,

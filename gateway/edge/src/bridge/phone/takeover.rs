@@ -131,6 +131,7 @@ impl Phone {
         self.stop_timer(Due::Linger);
         self.stop_timer(Due::Renew);
         self.outbound = seat.outbound.clone();
+        self.person = seat.info.person.clone();
         self.secure = seat.info.secure;
         let bindings = seat.bindings.clone();
         self.seat = Some(seat);

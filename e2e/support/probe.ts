@@ -2,8 +2,8 @@
 
 import { expect, type Page } from '@playwright/test';
 
-/** Sound that has arrived, over all connections of a page. */
-export type Inbound = { packets: number; energy: number; at: number };
+/** Sound that has arrived, over all connections of a page, and when the last of it did. */
+export type Inbound = { packets: number; energy: number; last: number; at: number };
 
 declare global {
   interface Window {
@@ -92,13 +92,14 @@ export function installProbe(): void {
       );
     },
     inbound: async () => {
-      const sum = { packets: 0, energy: 0, at: performance.now() };
+      const sum = { packets: 0, energy: 0, last: 0, at: performance.now() };
       for (const peer of peers) {
         if (peer.connectionState === 'closed') continue;
         for (const stats of (await peer.getStats()).values()) {
           if (stats.type === 'inbound-rtp' && stats.kind === 'audio') {
             sum.packets += stats.packetsReceived ?? 0;
             sum.energy += stats.totalAudioEnergy ?? 0;
+            sum.last = Math.max(sum.last, stats.lastPacketReceivedTimestamp ?? 0);
           }
         }
       }
@@ -114,7 +115,7 @@ async function next(page: Page, milliseconds = 1500): Promise<Inbound> {
   const from = await inbound(page);
   await page.waitForFunction((until) => performance.now() >= until, from.at + milliseconds);
   const to = await inbound(page);
-  return { packets: to.packets - from.packets, energy: to.energy - from.energy, at: to.at };
+  return { ...to, packets: to.packets - from.packets, energy: to.energy - from.energy };
 }
 
 /** A beep has far more, an Opus stream of silence far less. */
@@ -130,13 +131,13 @@ export async function expectSound(page: Page): Promise<void> {
     .toBe(true);
 }
 
-/** How long it takes, in ms, until a packet arrives that had not arrived before. */
+/** How long it takes, in ms, until another packet arrives. */
 export async function nextPacket(page: Page): Promise<number> {
   return page.evaluate(async () => {
     const from = await window.probe.inbound();
     for (;;) {
       const now = await window.probe.inbound();
-      if (now.packets > from.packets) return now.at - from.at;
+      if (now.last > from.last) return now.at - from.at;
     }
   });
 }

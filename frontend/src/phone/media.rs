@@ -147,24 +147,27 @@ impl Core {
         }
     }
 
-    /// The server is there again, maybe by another network: mend what has no sound.
+    /// The server is there again, maybe by another network, or it was restarted and carries no
+    /// sound any more: mend what has none.
     pub(super) fn mend_sound(&mut self, now: Moment) {
         for key in self.media.keys() {
-            let interrupted = |phase: &Phase| {
-                matches!(
-                    phase,
-                    Phase::Active {
-                        interrupted: true,
-                        ..
-                    }
-                )
+            let Some(Phase::Active { interrupted, .. }) =
+                self.calls.call(key).map(|call| &call.phase)
+            else {
+                continue;
             };
-            if self
-                .calls
-                .call(key)
-                .is_some_and(|call| interrupted(&call.phase))
-            {
+            if *interrupted {
                 self.repair(now, key);
+                continue;
+            }
+            // The browser takes some seconds to notice by itself.
+            let peer = self.media.get(key).and_then(|media| media.peer.clone());
+            if let (Some(engine), Some(peer)) = (self.engine, peer) {
+                spawn_local(async move {
+                    if peer.hears_nothing().await {
+                        engine.run(|core, now| core.repair(now, key));
+                    }
+                });
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, Reflect};
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -27,6 +27,8 @@ const PATIENCE: i32 = 500;
 /// How long to wait for the siblings of the first candidate: they follow within a few
 /// milliseconds, while "complete" would take more than a hundred.
 const SIBLINGS: i32 = 5;
+/// How long no packet may come until something is wrong: a dozen are due.
+const SILENCE: i32 = 250;
 #[wasm_bindgen]
 extern "C" {
     /// What `web_sys` lacks of the peer connection.
@@ -263,6 +265,22 @@ impl Peer {
         let tones = format!("{}{key}", sender.tone_buffer());
         sender.insert_dtmf_with_duration_and_inter_tone_gap(&tones, 120, 70);
         true
+    }
+
+    /// Listens for a moment whether nothing comes, not even silence.
+    pub(crate) async fn hears_nothing(&self) -> bool {
+        let before = self.last_packet();
+        let later = Promise::new(&mut |resolve, _| call_later(&resolve, SILENCE));
+        // A promise of a timer is kept.
+        let _ = JsFuture::from(later).await;
+        self.last_packet() == before
+    }
+
+    /// When the last packet was played, by a clock of the browser's.
+    fn last_packet(&self) -> Option<f64> {
+        let receiver = self.transceiver()?.receiver();
+        let source = receiver.get_synchronization_sources().get(0);
+        Reflect::get(&source, &"timestamp".into()).ok()?.as_f64()
     }
 
     fn transceiver(&self) -> Option<RtcRtpTransceiver> {

@@ -1,0 +1,79 @@
+import { expect, party, person, test, type WayName } from '../../support/pbx.ts';
+import { expectSound, nextPacket } from '../../support/probe.ts';
+import { NO_CONNECTION } from '../../support/troubles.ts';
+
+const ways = ['plain RTP over UDP', 'plain RTP over TCP', 'WebRTC over WS'] as const satisfies WayName[];
+
+test.beforeEach(({ troubles }) => troubles.allow(NO_CONNECTION));
+
+test.describe('when Asterisk was killed and has forgotten everything', () => {
+  test.use({ keepAlive: '1s' });
+
+  test('phones are registered within five seconds of its return', async ({ phones, asterisk, gateway }) => {
+    const [, ...others] = await Promise.all(ways.map((way) => phones.of(person(way))));
+    await asterisk.kill();
+    await asterisk.forget();
+    for (const domain of ['udp.example', 'tcp.example', 'ws.example']) {
+      await expect.poll(() => gateway.log(), { timeout: 20_000 }).toMatch(
+        new RegExp(`the upstream does not answer.*"${domain}"`),
+      );
+    }
+    // One signs in meanwhile.
+    const late = await phones.open();
+    await late.signIn(person('SDES over TLS'));
+
+    await asterisk.run();
+    const back = Date.now();
+    const numbers = [...ways, 'SDES over TLS' as const].map((way) => person(way).name);
+    const contacts = async () => {
+      const said = await asterisk.cli('pjsip show contacts');
+      return numbers.filter((number) => said.includes(` ${number}/`));
+    };
+    await expect.poll(contacts, { intervals: [50], timeout: 15_000 }).toEqual(numbers);
+    expect(Date.now() - back).toBeLessThan(5000);
+    for (const phone of [...others, late]) await phone.expectLine('ready');
+    const card = await late.call(party('600'));
+    await card.expectPhase('active');
+    await expectSound(late.page);
+    await card.hangUp();
+  });
+});
+
+test('a direct call outlives the death of the gateway', async ({ phones, jssip, gateway }) => {
+  const [phone, other] = await Promise.all([phones.of(person('WebRTC over WS')), jssip('WebRTC over WSS')]);
+  const card = await phone.call(party('600'));
+  await card.expectPhase('active');
+  await other.call('600');
+  await gateway.kill();
+  await Promise.all([expectSound(phone.page), expectSound(other.page)]);
+  await phone.expectLine('down');
+
+  await other.forget();
+  await gateway.restart();
+  await phone.expectLine('ready');
+  await other.expect('registered');
+  await Promise.all([expectSound(phone.page), expectSound(other.page)]);
+  await other.hold();
+  await other.resume();
+  await expectSound(other.page);
+  await card.hangUp();
+  await card.expectEnd('You hung up');
+  await other.hangUp();
+  await other.expect('0 ended');
+});
+
+for (const way of ['plain RTP over UDP', 'plain RTP over TCP', 'SDES over TLS'] satisfies WayName[]) {
+  test(`${way}: a relayed call is back two seconds after the gateway`, async ({ phones, gateway }) => {
+    const phone = await phones.of(person(way));
+    const card = await phone.call(party('600'));
+    await card.expectPhase('active');
+    await expectSound(phone.page);
+    await gateway.kill();
+    await phone.expectLine('down');
+    await gateway.restart();
+    expect(await nextPacket(phone.page)).toBeLessThan(2000);
+    await expectSound(phone.page);
+    await card.hangUp();
+    await card.expectEnd('You hung up');
+  });
+}

@@ -425,6 +425,26 @@ fn typed_headers_read_and_print() {
     assert!(Reason::parse(&";cause=1".into()).is_err());
 }
 
+/// RFC 3261 §7.3.1.
+#[test]
+fn header_names_compare_without_regard_to_case() {
+    let ours = HeaderName::from("X-Ours");
+    assert_eq!(HeaderName::from("x-ours"), ours);
+    assert_ne!(HeaderName::from("X-Our"), ours);
+    assert_eq!(HeaderName::from("vIA"), HeaderName::Via);
+    let mut request = invite();
+    request.headers.push_raw(HeaderName::from("x-OURS"), "1");
+    let Message::Request(mut read) = read(&request.to_bytes()) else {
+        panic!("not a request");
+    };
+    let values: Vec<&Text> = read.headers.raw(&ours).collect();
+    assert_eq!(values, ["1"]);
+    let printed = String::from_utf8(read.to_bytes()).unwrap();
+    assert!(printed.contains("\r\nx-OURS: 1\r\n"), "{printed}");
+    read.headers.remove(&ours);
+    assert_eq!(read.headers.raw(&ours).next(), None);
+}
+
 #[test]
 fn lines_of_a_list_are_joined() {
     let mut headers = invite().headers;

@@ -1,5 +1,6 @@
 //! What an agent makes of each class of message in RFC 4475: one message of our own for each of its
-//! sections, and that RFC's own files where a folder of them is at hand, held to the same.
+//! sections, and that RFC's own files where a folder of them is at hand, held to the same. Its length
+//! is that of the table.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use sidetone_sip::message::{Incoming, Limits, Transport, read_frame};

@@ -1,4 +1,5 @@
-//! Good and bad messages, piece by piece; `rfc4475.rs` has them by the classes of that RFC.
+//! Good and bad messages, piece by piece; `rfc4475.rs` has them by the classes of that RFC. It is long
+//! because it is tables: one for each piece.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use sidetone_sip::message::{

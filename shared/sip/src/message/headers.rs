@@ -1,3 +1,5 @@
+use std::mem::discriminant;
+
 use super::method::Method;
 use super::parse::items;
 use super::typed::{Reason, TypedHeader};
@@ -97,7 +99,7 @@ pub struct RawHeader {
 macro_rules! header_names {
     ($($variant:ident = $name:literal;)*) => {
         /// A header name. Names compare without regard to case and print in their usual spelling.
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Debug)]
         #[allow(missing_docs, reason = "the variants are the names themselves")]
         #[non_exhaustive]
         pub enum HeaderName {
@@ -146,6 +148,7 @@ header_names! {
     FeatureCaps = "Feature-Caps";
     FlowTimer = "Flow-Timer";
     From = "From";
+    Join = "Join";
     MaxForwards = "Max-Forwards";
     MinExpires = "Min-Expires";
     MinSe = "Min-SE";
@@ -177,6 +180,7 @@ header_names! {
     Subject = "Subject";
     SubscriptionState = "Subscription-State";
     Supported = "Supported";
+    TargetDialog = "Target-Dialog";
     Timestamp = "Timestamp";
     To = "To";
     Unsupported = "Unsupported";
@@ -252,6 +256,17 @@ impl HeaderName {
     }
 }
 
+impl PartialEq for HeaderName {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Other(name), Self::Other(other)) => name.eq_ignore_ascii_case(other),
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
+}
+
+impl Eq for HeaderName {}
+
 impl From<&str> for HeaderName {
     fn from(name: &str) -> Self {
         Self::of(name, || Text::from(name))
@@ -267,7 +282,7 @@ const fn slot(name: &[u8]) -> usize {
         return 0;
     }
     let last = name.len() - 1;
-    (name.len() * 49 + at(name, 0) * 52 + at(name, last / 2) * 26 + at(name, last) * 39) % 256
+    (name.len() * 195 + at(name, 0) * 174 + at(name, last / 2) * 62 + at(name, last) * 148) % 256
 }
 
 /// The index in [`HeaderName::KNOWN`] of the only name that may stand in a slot.

@@ -12,6 +12,9 @@ impl UserAgent {
     /// What another agent needs to go on with a confirmed call. It may be kept while the call goes
     /// on here: requests sent since then don't matter, unless there are a thousand of them.
     ///
+    /// A call that is not answered yet can't go on elsewhere, since its INVITE belongs to this agent:
+    /// one of ours has to be made again, and one that rings here ends when its caller gives up.
+    ///
     /// # Errors
     /// [`CommandError::WrongState`] unless confirmed, [`CommandError::Gone`].
     pub fn export_call(&self, session: SessionId) -> Result<CallState, CommandError> {

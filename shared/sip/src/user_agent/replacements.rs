@@ -4,7 +4,7 @@ use super::{CommandError, UserAgent};
 use crate::dialog::DialogId;
 use crate::endpoint::config::{Body, Invite};
 use crate::endpoint::event::SessionId;
-use crate::message::{HeaderName, Headers, RawHeader, Replaces, Require, TypedHeader};
+use crate::message::{HeaderName, Headers, Join, RawHeader, Replaces, Require, TypedHeader};
 use crate::session::Replacing;
 use crate::{Method, Moment, Request, Status};
 
@@ -94,10 +94,9 @@ impl UserAgent {
     }
 }
 
-/// Join (RFC 3911) contradicts Replaces.
+/// Join contradicts Replaces (RFC 3911 §7.1).
 fn joins(headers: &Headers) -> bool {
-    let mut names = headers.others.iter().map(|header| header.name.as_str());
-    names.any(|name| name.eq_ignore_ascii_case("Join"))
+    headers.raw(&Join::NAME).next().is_some()
 }
 
 /// What an INVITE says to take the place of a call.

@@ -1,4 +1,4 @@
-//! Messages, whether we read them, and who is right where others don't agree.
+//! Messages, whether we read them, and who is right where others don't agree: one long table.
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,

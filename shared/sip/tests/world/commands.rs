@@ -312,6 +312,11 @@ impl World {
                     self.attempt(side, |agent, now| agent.refresh_account(now, id));
                 }
             }
+            Command::QueryContacts(which) => {
+                if let Some(id) = self.person(side).account(which) {
+                    self.attempt(side, |agent, now| agent.query_contacts(now, id));
+                }
+            }
             Command::RemoveAccount(which) => {
                 if let Some(id) = self.person(side).account(which) {
                     self.person(side).accounts.retain(|account| *account != id);

@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Respond(u8),
     AddAccount,
     RefreshAccount(u8),
+    QueryContacts(u8),
     RemoveAccount(u8),
     Probe,
     /// An account whose secret is kept elsewhere.
@@ -116,6 +117,7 @@ impl Operation {
                 9 => Command::Modify(which),
                 10 => Command::Unpublish(which),
                 11 => Command::SetPush(which),
+                12 => Command::QueryContacts(which),
                 20 | 28 => match amount % 8 {
                     0..4 => Command::Refer(which),
                     _ => Command::ReferToPeer(which, amount / 8),

@@ -1,11 +1,11 @@
-//! Headers of transfer (RFC 3515, 3891, 3892, 4488).
+//! Headers of transfer (RFC 3515, 3891, 3892, 4488), and others that name a dialog (RFC 3911, RFC 4538).
 
 use std::fmt;
 
 use super::TypedHeader;
 use crate::Text;
 use crate::message::parse::{address, value_and_params};
-use crate::message::{Address, HeaderError, HeaderName};
+use crate::message::{Address, HeaderError, HeaderName, Params};
 
 macro_rules! addresses {
     ($($(#[$doc:meta])* $type:ident)*) => {
@@ -79,14 +79,10 @@ impl TypedHeader for Replaces {
 
     fn parse(value: &Text) -> Result<Self, HeaderError> {
         let (call_id, params) = value_and_params(value.into())?;
-        let tag = |name, missing| {
-            let tag = params.value(name).map(Text::from);
-            tag.ok_or(HeaderError(missing))
-        };
         Ok(Self {
             call_id,
-            to_tag: tag("to-tag", "Replaces has no to-tag")?,
-            from_tag: tag("from-tag", "Replaces has no from-tag")?,
+            to_tag: tag(&params, "to-tag")?,
+            from_tag: tag(&params, "from-tag")?,
             early_only: params.has("early-only"),
         })
     }
@@ -104,4 +100,53 @@ impl fmt::Display for Replaces {
         }
         Ok(())
     }
+}
+
+fn tag(params: &Params, name: &str) -> Result<Text, HeaderError> {
+    let tag = params.value(name).map(Text::from);
+    tag.ok_or(HeaderError("a dialog is named without its tags"))
+}
+
+macro_rules! dialogs {
+    ($($(#[$doc:meta])* $type:ident: $first:ident = $of_first:literal, $second:ident = $of_second:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq)]
+            pub struct $type {
+                /// The Call-ID.
+                pub call_id: Text,
+                #[doc = concat!("The parameter `", $of_first, "`.")]
+                pub $first: Text,
+                #[doc = concat!("The parameter `", $of_second, "`.")]
+                pub $second: Text,
+            }
+
+            impl TypedHeader for $type {
+                const NAME: HeaderName = HeaderName::$type;
+
+                fn parse(value: &Text) -> Result<Self, HeaderError> {
+                    let (call_id, params) = value_and_params(value.into())?;
+                    Ok(Self {
+                        call_id,
+                        $first: tag(&params, $of_first)?,
+                        $second: tag(&params, $of_second)?,
+                    })
+                }
+            }
+
+            impl fmt::Display for $type {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    let (call_id, first, second) = (&self.call_id, &self.$first, &self.$second);
+                    write!(f, concat!("{};", $of_first, "={};", $of_second, "={}"), call_id, first, second)
+                }
+            }
+        )*
+    };
+}
+
+dialogs! {
+    /// Join (RFC 3911 §7.1): the call that a new one is added to, as its receiver names it.
+    Join: to_tag = "to-tag", from_tag = "from-tag";
+    /// Target-Dialog (RFC 4538 §7): a dialog of the two that shows who asks, as the sender names it.
+    TargetDialog: local_tag = "local-tag", remote_tag = "remote-tag";
 }

@@ -6,8 +6,8 @@ mod scripted;
 use std::time::Duration;
 
 use sidetone_sip::message::{
-    HeaderName, ReferSub, ReferTo, ReferredBy, Replaces, SubscriptionState, TerminationReason,
-    Transport, TypedHeader,
+    HeaderName, Join, ReferSub, ReferTo, ReferredBy, Replaces, SubscriptionState, TargetDialog,
+    TerminationReason, Transport, TypedHeader,
 };
 use sidetone_sip::{
     Body, CommandError, Config, EndedBy, Invite, Method, Refer, SessionEvent, SessionId, Status,
@@ -263,6 +263,12 @@ fn headers_of_transfer_read_and_print() {
     for bad in ["c@h;to-tag=t", "c@h;from-tag=f", ";to-tag=t;from-tag=f"] {
         assert!(Replaces::parse(&bad.into()).is_err(), "{bad}");
     }
+    let join = Join::parse(&"c@h;from-tag=f;x;to-tag=t".into()).unwrap();
+    assert_eq!(join.to_string(), "c@h;to-tag=t;from-tag=f");
+    assert!(Join::parse(&"c@h;to-tag=t".into()).is_err());
+    let target = TargetDialog::parse(&"c@h;remote-tag=r;local-tag=l".into()).unwrap();
+    assert_eq!(target.to_string(), "c@h;local-tag=l;remote-tag=r");
+    assert!(TargetDialog::parse(&"c@h;to-tag=t;from-tag=f".into()).is_err());
     assert_eq!(ReferSub::parse(&"FALSE".into()), Ok(ReferSub(false)));
     assert!(ReferSub::parse(&"no".into()).is_err());
     let to = ReferTo::parse(&"<sip:a@b?Replaces=c>".into()).unwrap();

@@ -14,6 +14,7 @@
 //! output, so that everything but the engine is tested with virtual time.
 
 mod clock;
+mod codec;
 mod counters;
 mod endpoint;
 mod engine;

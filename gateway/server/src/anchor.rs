@@ -136,6 +136,7 @@ impl Anchored for Relayed {
 fn statistics(stream: &StreamStats) -> StreamStatistics {
     StreamStatistics {
         codec: stream.codec,
+        converted_to: stream.converted_to,
         packets: stream.packets,
         lost: stream.lost,
         jitter: stream.jitter,
@@ -160,7 +161,10 @@ fn describe(stream: &StreamStats) -> String {
         rejected,
         ..
     } = stream;
-    let codec = stream.codec.unwrap_or("nothing");
+    let codec = match (stream.codec, stream.converted_to) {
+        (Some(codec), Some(converted)) => format!("{codec} converted to {converted}"),
+        (codec, _) => codec.unwrap_or("nothing").to_owned(),
+    };
     let jitter = stream.jitter.as_millis();
     let round_trip = match stream.round_trip {
         Some(time) => format!(", {} ms there and back", time.as_millis()),

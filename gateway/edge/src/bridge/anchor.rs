@@ -104,6 +104,8 @@ pub struct MediaStatistics {
 pub struct StreamStatistics {
     /// The codec of the last sound, as SDP calls it; `None`: there was none.
     pub codec: Option<&'static str>,
+    /// What the gateway turned that into, where the sides share no codec.
+    pub converted_to: Option<&'static str>,
     /// Packets that came.
     pub packets: u64,
     /// Packets that were sent and never came.
@@ -118,10 +120,14 @@ pub struct StreamStatistics {
 impl fmt::Display for StreamStatistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let codec = self.codec.unwrap_or("none");
+        let mut converted = String::new();
+        if let Some(to) = self.converted_to {
+            converted = format!(";converted-to={to}");
+        }
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
         write!(
             f,
-            "codec={codec};packets={};lost={};jitter={:.1}",
+            "codec={codec}{converted};packets={};lost={};jitter={:.1}",
             self.packets,
             self.lost,
             millis(self.jitter)

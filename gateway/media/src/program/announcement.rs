@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 use std::time::{Duration, Instant};
 
-use super::g711::{encode_alaw, encode_ulaw};
+use crate::codec::g711::{encode_alaw, encode_ulaw};
 use crate::sdp::Codec;
 
 /// Samples a second.

@@ -2,7 +2,6 @@
 
 pub(crate) mod announcement;
 pub(crate) mod echo;
-mod g711;
 
 use std::time::Instant;
 

@@ -7,9 +7,11 @@
 //! ```
 //!
 //! Sound is passed on as it is. Both sides have a codec in common wherever RFC 7874 §3 is obeyed, for
-//! it obliges browsers to speak G.711; so there is no Opus encoder here.
+//! it obliges browsers to speak G.711; between a client of Opus alone and a PBX of G.711 alone each
+//! packet is turned into the other codec.
 
 pub(crate) mod bridge;
+mod conversion;
 mod negotiation;
 mod payloads;
 pub(crate) mod ports;

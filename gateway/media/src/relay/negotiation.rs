@@ -17,6 +17,7 @@ mod agreement;
 mod by_browser;
 mod by_pbx;
 mod side;
+mod substitutes;
 
 use std::net::SocketAddr;
 
@@ -146,17 +147,30 @@ impl Negotiation {
     }
 }
 
-/// The codecs of an answer that were offered, in its order.
+/// The codecs of an answer that were offered: in its order, and behind them what is turned into
+/// another codec.
 fn paired(
     answered: &[Format],
     pair: impl Fn(&Format) -> Option<Pair>,
 ) -> Result<Vec<Pair>, RelayError> {
-    let pairs: Vec<Pair> = answered.iter().filter_map(pair).collect();
+    let mut pairs: Vec<Pair> = answered.iter().filter_map(pair).collect();
+    pairs.sort_by_key(|pair| pair.converted.is_some());
     if pairs.iter().any(|pair| pair.format.is_sound()) {
         Ok(pairs)
     } else {
         Err(RelayError::NoAudio)
     }
+}
+
+/// Several may be turned into the same: it is told once.
+fn distinct(formats: impl Iterator<Item = Format>) -> Vec<Format> {
+    let mut distinct: Vec<Format> = Vec::new();
+    for format in formats {
+        if distinct.iter().all(|known| !known.is_same(&format)) {
+            distinct.push(format);
+        }
+    }
+    distinct
 }
 
 #[cfg(test)]

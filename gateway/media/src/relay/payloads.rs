@@ -1,7 +1,7 @@
 //! Which payload type becomes which, looked up for every packet.
 
 use super::negotiation::{Numbers, Pair};
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Format};
 
 /// What a payload type stands for, and its number on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,15 @@ pub(super) struct Payload {
     pub(super) number: u8,
     pub(super) codec: Codec,
     pub(super) clock_rate: u32,
+    /// What it becomes, if it is not passed on as it is, and the clock of that.
+    pub(super) converted: Option<(Codec, u32)>,
+}
+
+/// One codec, or two, on its way.
+struct Way<'a> {
+    /// The numbers of who sends.
+    from: (Numbers, &'a Format),
+    to: (u8, &'a Format),
 }
 
 /// One direction.
@@ -18,31 +27,42 @@ pub(super) struct Payloads(Box<[Option<Payload>; 128]>);
 impl Payloads {
     /// What the browser sends.
     pub(super) fn from_browser(pairs: &[Pair]) -> Self {
-        Self::new(pairs, |pair| (pair.browser, pair.pbx.hears))
+        Self::new(pairs, |pair| Way {
+            from: (pair.browser, &pair.format),
+            to: (pair.pbx.hears, pair.at_pbx()),
+        })
     }
 
     /// What the PBX sends.
     pub(super) fn from_pbx(pairs: &[Pair]) -> Self {
-        Self::new(pairs, |pair| (pair.pbx, pair.browser.hears))
+        Self::new(pairs, |pair| Way {
+            from: (pair.pbx, pair.at_pbx()),
+            to: (pair.browser.hears, &pair.format),
+        })
     }
 
-    fn new(pairs: &[Pair], ends: impl Fn(&Pair) -> (Numbers, u8)) -> Self {
+    fn new<'a>(pairs: &'a [Pair], way: impl Fn(&'a Pair) -> Way<'a>) -> Self {
         let mut payloads = Box::new([None; 128]);
-        let mut set = |from: u8, to: u8, pair: &Pair| {
-            payloads[usize::from(from & 0x7f)] = Some(Payload {
-                number: to,
-                codec: pair.format.codec,
-                clock_rate: pair.format.clock_rate,
+        let mut set = |number: u8, Way { from, to }: &Way<'_>| {
+            let converted = !from.1.is_same(to.1);
+            let payload = &mut payloads[usize::from(number & 0x7f)];
+            // What can be passed on as it is, is.
+            if converted && payload.is_some() {
+                return;
+            }
+            *payload = Some(Payload {
+                number: to.0,
+                codec: from.1.codec,
+                clock_rate: from.1.clock_rate,
+                converted: converted.then_some((to.1.codec, to.1.clock_rate)),
             });
         };
         // Many send under the number that they want to hear, whatever they were told.
-        for pair in pairs {
-            let (from, to) = ends(pair);
-            set(from.hears, to, pair);
+        for way in pairs.iter().map(&way) {
+            set(way.from.0.hears, &way);
         }
-        for pair in pairs {
-            let (from, to) = ends(pair);
-            set(from.sends, to, pair);
+        for way in pairs.iter().map(&way) {
+            set(way.from.0.sends, &way);
         }
         Self(payloads)
     }

@@ -28,6 +28,8 @@ pub struct StreamStats {
     pub round_trip: Option<Duration>,
     /// The codec of the last sound, as SDP calls it.
     pub codec: Option<&'static str>,
+    /// What that sound was turned into, where the sides share no codec.
+    pub converted_to: Option<&'static str>,
     /// Packets passed on to the other side.
     pub forwarded: u64,
     /// Packets of the wrong source, without authenticity, or that mean nothing.

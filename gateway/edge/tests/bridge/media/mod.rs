@@ -69,6 +69,7 @@ impl Anchored for Anchor {
     fn statistics(&self) -> Boxed<'_, Option<MediaStatistics>> {
         let from_browser = StreamStatistics {
             codec: Some("opus"),
+            converted_to: Some("PCMU"),
             packets: 1500,
             lost: 3,
             jitter: Duration::from_micros(2_260),
@@ -188,7 +189,7 @@ impl World {
 
 /// What the browser is told of a call of this engine.
 const TOLD: [&str; 2] = [
-    "relay;from=browser;codec=opus;packets=1500;lost=3;jitter=2.3;round-trip=40.0",
+    "relay;from=browser;codec=opus;converted-to=PCMU;packets=1500;lost=3;jitter=2.3;round-trip=40.0",
     "relay;from=pbx;codec=none;packets=0;lost=0;jitter=0.0",
 ];
 

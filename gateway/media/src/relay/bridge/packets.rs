@@ -1,4 +1,5 @@
-//! The way of a packet through a relayed call: nothing here waits or allocates.
+//! The way of a packet through a relayed call: nothing here waits, and nothing allocates where the
+//! sides share a codec.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -60,12 +61,12 @@ impl Bridge {
         if !branch.agreement.browser.sends() || !branch.agreement.pbx.receives() {
             return Ok(None);
         }
-        if !self
+        let forwarded = self
             .up
-            .forward(now, buffer, length, payload, &mut self.pbx_reporter)
-        {
+            .forward(now, buffer, length, payload, &mut self.pbx_reporter);
+        let Some(length) = forwarded else {
             return Ok(None);
-        }
+        };
         let length = match &mut self.protector {
             Some((_, protector)) => protector.protect_rtp(buffer, length),
             None => Some(length),
@@ -152,12 +153,12 @@ impl Bridge {
         if !self.browser.is_connected() {
             return Ok(None);
         }
-        if !self
+        let forwarded = self
             .down
-            .forward(now, buffer, length, payload, &mut self.browser_reporter)
-        {
+            .forward(now, buffer, length, payload, &mut self.browser_reporter);
+        let Some(length) = forwarded else {
             return Ok(None);
-        }
+        };
         let forward = self.browser.protect_rtp(buffer, length);
         self.down.stats.forwarded += u64::from(forward.is_some());
         Ok(forward)

@@ -21,7 +21,7 @@ pub(in crate::relay) struct Agreement {
     pub(in crate::relay) pacing: Pacing,
 }
 
-/// One codec under the numbers of both sides.
+/// One codec under the numbers of both sides, or two that are turned into each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::relay) struct Pair {
     /// The number the browser wants to hear, and the one it was told to send.
@@ -29,6 +29,15 @@ pub(in crate::relay) struct Pair {
     pub(in crate::relay) pbx: Numbers,
     /// As the browser was told last.
     pub(in crate::relay) format: Format,
+    /// What the PBX has in its place, where the sides share no codec.
+    pub(in crate::relay) converted: Option<Format>,
+}
+
+impl Pair {
+    /// What the PBX has.
+    pub(in crate::relay) fn at_pbx(&self) -> &Format {
+        self.converted.as_ref().unwrap_or(&self.format)
+    }
 }
 
 /// RFC 3264 §5.1: each end may hear a codec under a number of its own.

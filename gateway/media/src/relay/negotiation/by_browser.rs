@@ -1,7 +1,8 @@
 //! What the browser offers and the PBX answers.
 
 use super::agreement::{Agreement, Numbers, Pair};
-use super::{MakeKey, Negotiation, Offered, paired};
+use super::substitutes::{source_of, speak_g711, substitutes};
+use super::{MakeKey, Negotiation, Offered, distinct, paired};
 use crate::relay::RelayError;
 use crate::sdp::description::Section;
 use crate::sdp::plain::{PlainAudio, PlainLine};
@@ -18,7 +19,12 @@ impl Negotiation {
         self.browser
             .take_lines(sections, audio.index, audio.bundled);
         self.browser.learn(&audio.formats);
-        let formats = self.pbx.renumber(&audio.formats);
+        let mut wanted = audio.formats.clone();
+        // Every PBX speaks G.711; one that prefers Opus to it is not to be tempted.
+        if !speak_g711(&audio.formats) {
+            wanted.extend(substitutes(&audio.formats));
+        }
+        let formats = self.pbx.renumber(&wanted);
         let (protocol, cryptos) = if self.is_secure() {
             ("RTP/SAVP", self.offered_keys(make_key)?)
         } else {
@@ -72,10 +78,9 @@ impl Negotiation {
         };
         let pair = |answered: &Format| {
             let told = formats.iter().find(|told| told.is_same(answered))?;
-            let offered = audio
-                .formats
-                .iter()
-                .find(|offered| offered.is_same(answered))?;
+            let mut offered = audio.formats.iter();
+            let shared = offered.find(|offered| offered.is_same(answered));
+            let offered = shared.or_else(|| source_of(&audio.formats, answered))?;
             Some(Pair {
                 browser: Numbers {
                     hears: offered.payload_type,
@@ -86,9 +91,10 @@ impl Negotiation {
                     sends: told.payload_type,
                 },
                 format: Format {
-                    fmtp: answered.fmtp.clone(),
+                    fmtp: answered.fmtp.clone().filter(|_| shared.is_some()),
                     ..offered.clone()
                 },
+                converted: shared.is_none().then(|| answered.clone()),
             })
         };
         let agreement = Agreement {
@@ -160,5 +166,5 @@ impl Negotiation {
 
 fn formats_of(agreement: Option<&Agreement>) -> Vec<Format> {
     let pairs = agreement.iter().flat_map(|agreement| &agreement.formats);
-    pairs.map(|pair| pair.format.clone()).collect()
+    distinct(pairs.map(|pair| pair.format.clone()))
 }

@@ -1,7 +1,8 @@
 //! What the PBX offers and the browser answers.
 
 use super::agreement::{Agreement, Numbers, Pair};
-use super::{MakeKey, Negotiation, Offered, paired};
+use super::substitutes::{source_of, substitutes};
+use super::{MakeKey, Negotiation, Offered, distinct, paired};
 use crate::relay::{PbxSrtp, RelayError};
 use crate::sdp::crypto::Crypto;
 use crate::sdp::description::Section;
@@ -22,7 +23,12 @@ impl Negotiation {
         }
         self.pbx.take_lines(sections, audio.index, false);
         self.pbx.learn(&audio.formats);
-        let formats = self.browser.renumber(&audio.formats);
+        let mut wanted = audio.formats.clone();
+        // A browser prefers Opus to what it shares with the PBX, so it is tempted only if it must be.
+        if !self.browser.may_speak(&audio.formats) {
+            wanted.extend(substitutes(&audio.formats));
+        }
+        let formats = self.browser.renumber(&wanted);
         if self.browser.sections.is_empty() {
             self.browser.bundled = true;
             self.browser.sections.push(Section {
@@ -59,10 +65,9 @@ impl Negotiation {
         };
         let pair = |answered: &Format| {
             let told = formats.iter().find(|told| told.is_same(answered))?;
-            let offered = audio
-                .formats
-                .iter()
-                .find(|offered| offered.is_same(answered))?;
+            let mut offered = audio.formats.iter();
+            let shared = offered.find(|offered| offered.is_same(answered));
+            let offered = shared.or_else(|| source_of(&audio.formats, answered))?;
             Some(Pair {
                 browser: Numbers {
                     hears: answered.payload_type,
@@ -73,6 +78,7 @@ impl Negotiation {
                     sends: offered.payload_type,
                 },
                 format: answered.clone(),
+                converted: shared.is_none().then(|| offered.clone()),
             })
         };
         let mut agreement = Agreement {
@@ -110,15 +116,15 @@ impl Negotiation {
             _ => None,
         };
         let answered = agreement.formats.iter().filter_map(|pair| {
-            let offered = offered
-                .iter()
-                .find(|offered| offered.is_same(&pair.format))?;
+            let mut offered = offered.iter();
+            let offered = offered.find(|offered| offered.is_same(pair.at_pbx()))?;
+            let fmtp = pair.format.fmtp.clone();
             Some(Format {
-                fmtp: pair.format.fmtp.clone(),
+                fmtp: fmtp.filter(|_| pair.converted.is_none()),
                 ..offered.clone()
             })
         });
-        let formats: Vec<Format> = answered.collect();
+        let formats = distinct(answered);
         let ours = agreement.keys.as_ref().map(|(ours, _)| ours.clone());
         let crypto = tag.zip(ours).map(|(tag, key)| Crypto { tag, key });
         let cryptos: Vec<Crypto> = crypto.into_iter().collect();

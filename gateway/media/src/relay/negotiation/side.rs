@@ -59,6 +59,13 @@ impl Side {
         }
     }
 
+    /// Whether this side has, for all we know, a way to speak in one of these.
+    pub(super) fn may_speak(&self, formats: &[Format]) -> bool {
+        let shares = |known: &Format| formats.iter().any(|format| format.is_same(known));
+        let mut sound = self.numbers.iter().filter(|known| known.is_sound());
+        self.numbers.is_empty() || sound.any(shares)
+    }
+
     /// The other side's `formats` under this side's numbers.
     pub(super) fn renumber(&mut self, formats: &[Format]) -> Vec<Format> {
         let mut renumbered = Vec::new();

@@ -1,6 +1,7 @@
 //! Calls between a whole WebRTC peer and a PBX that knows nothing of it.
 
 mod changes;
+mod conversion;
 mod forks;
 mod many;
 mod setup;

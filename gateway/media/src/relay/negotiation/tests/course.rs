@@ -119,7 +119,8 @@ fn answers_need_an_offer_and_something_in_common() {
     let early = call.negotiation.on_browser_answer(&web("0", ""), &make);
     assert!(matches!(early, Err(RelayError::NoOffer)));
     call.browser_offers(&web("111 126", ""));
-    let foreign = call.negotiation.on_pbx_answer(&answer);
+    let wideband = plain("m=audio 4444 RTP/AVP 9", "");
+    let foreign = call.negotiation.on_pbx_answer(&wideband);
     assert!(matches!(foreign, Err(RelayError::NoAudio)));
     let fax = plain("m=image 4444 udptl t38", "");
     assert!(matches!(call.pbx_offers(&fax), Err(RelayError::NoAudio)));

@@ -1,3 +1,4 @@
+mod conversion;
 mod course;
 mod descriptions;
 mod keys;

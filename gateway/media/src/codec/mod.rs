@@ -1,0 +1,4 @@
+//! What becomes of samples on the wire.
+
+pub(crate) mod converter;
+pub(crate) mod g711;

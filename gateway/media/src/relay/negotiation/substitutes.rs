@@ -1,0 +1,54 @@
+//! Codecs that are turned into each other where two sides share none.
+//!
+//! RFC 7874 §3 has every browser speak both Opus and G.711, but not every client is a browser.
+
+use crate::sdp::{Codec, Format};
+
+/// What may be offered in place of `formats`, after them.
+pub(super) fn substitutes(formats: &[Format]) -> Vec<Format> {
+    let speaks_opus = formats.iter().any(|format| format.codec == Codec::Opus);
+    match (speaks_opus, speak_g711(formats)) {
+        (true, false) => {
+            let mut substitutes = vec![
+                format(Codec::Pcmu, 0, 8_000, "PCMU/8000"),
+                format(Codec::Pcma, 8, 8_000, "PCMA/8000"),
+            ];
+            let keys = |format: &&Format| format.codec == Codec::TelephoneEvent;
+            let mut keys = formats.iter().filter(keys).peekable();
+            // RFC 4733 §2.1: keys tick with the sound beside which they are sent.
+            if keys.peek().is_some() && keys.all(|format| format.clock_rate != 8_000) {
+                let keys = format(Codec::TelephoneEvent, 101, 8_000, "telephone-event/8000");
+                substitutes.push(keys);
+            }
+            substitutes
+        }
+        (false, true) => vec![format(Codec::Opus, 111, 48_000, "opus/48000/2")],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether G.711 is among them, in either law.
+pub(super) fn speak_g711(formats: &[Format]) -> bool {
+    let g711 = |format: &Format| matches!(format.codec, Codec::Pcmu | Codec::Pcma);
+    formats.iter().any(g711)
+}
+
+/// Which of `formats` becomes `wanted`, which is none of them.
+pub(super) fn source_of<'a>(formats: &'a [Format], wanted: &Format) -> Option<&'a Format> {
+    formats.iter().find(|format| match wanted.codec {
+        Codec::Pcmu | Codec::Pcma => format.codec == Codec::Opus,
+        Codec::Opus => matches!(format.codec, Codec::Pcmu | Codec::Pcma),
+        Codec::TelephoneEvent => format.codec == Codec::TelephoneEvent,
+        Codec::G722 => false,
+    })
+}
+
+fn format(codec: Codec, payload_type: u8, clock_rate: u32, rtpmap: &str) -> Format {
+    Format {
+        payload_type,
+        codec,
+        clock_rate,
+        rtpmap: rtpmap.to_owned(),
+        fmtp: None,
+    }
+}

@@ -193,7 +193,9 @@ impl Registrar {
         self.bindings.len()
     }
 
-    fn put(&mut self, aor: &AddressOfRecord, bindings: Vec<Binding>) {
+    fn put(&mut self, aor: &AddressOfRecord, mut bindings: Vec<Binding>) {
+        // Few have more than one, and a phone that waits should be small.
+        bindings.shrink_to_fit();
         let soonest = bindings.iter().map(|b| b.expires_at);
         self.next_expiry = soonest.chain(self.next_expiry).min();
         if bindings.is_empty() {

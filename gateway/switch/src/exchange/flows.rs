@@ -10,8 +10,45 @@ use super::{Alarm, Exchange, Output};
 use crate::directory::AddressOfRecord;
 use crate::registrar::Device;
 
-/// The phones that registered over a flow, one per address of record.
-type Devices = BTreeMap<AddressOfRecord, Device>;
+/// The phones that registered over a flow, one per address of record; few flows have two.
+#[derive(Debug, Default)]
+pub(super) struct Devices(Vec<(AddressOfRecord, Device)>);
+
+impl Devices {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &AddressOfRecord> {
+        self.0.iter().map(|(aor, _)| aor)
+    }
+
+    fn get(&self, aor: &AddressOfRecord) -> Option<&Device> {
+        let found = self.0.iter().find(|(other, _)| other == aor);
+        found.map(|(_, device)| device)
+    }
+
+    /// Whether all of these are those of `others` too.
+    fn are_among(&self, others: &Self) -> bool {
+        let mut all = self.0.iter();
+        all.all(|(aor, device)| others.get(aor) == Some(device))
+    }
+
+    /// Answers whether there was none of this address.
+    fn insert(&mut self, aor: &AddressOfRecord, device: Device) -> bool {
+        let is_new = !self.remove(aor);
+        self.0.reserve_exact(1);
+        self.0.push((aor.clone(), device));
+        is_new
+    }
+
+    /// Answers whether there was one.
+    fn remove(&mut self, aor: &AddressOfRecord) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(other, _)| other != aor);
+        self.0.len() < before
+    }
+}
 
 /// Messages that a flow may send at once.
 const BURST: u64 = 1_000;
@@ -67,12 +104,12 @@ impl Flows {
         };
         match device {
             Some(device) => {
-                if noted.devices.insert(aor.clone(), device).is_none() {
+                if noted.devices.insert(aor, device) {
                     self.by_address.entry(aor.clone()).or_default().push(flow);
                 }
             }
             None => {
-                if noted.devices.remove(aor).is_some() {
+                if noted.devices.remove(aor) {
                     self.forget_address(flow, aor);
                 }
             }
@@ -85,7 +122,7 @@ impl Flows {
 
     fn remove(&mut self, flow: FlowId) -> Option<Flow> {
         let removed = self.open.remove(&flow)?;
-        for aor in removed.devices.keys() {
+        for aor in removed.devices.addresses() {
             self.forget_address(flow, aor);
         }
         Some(removed)
@@ -102,7 +139,9 @@ impl Flows {
 
     /// The other flows over which phones of one of these addresses have registered.
     fn sharing<'a>(&'a self, flow: FlowId, devices: &'a Devices) -> BTreeSet<FlowId> {
-        let flows = devices.keys().filter_map(|aor| self.by_address.get(aor));
+        let flows = devices
+            .addresses()
+            .filter_map(|aor| self.by_address.get(aor));
         flows.flatten().copied().filter(|id| *id != flow).collect()
     }
 }
@@ -132,7 +171,7 @@ impl Exchange {
     /// A flow is gone: so are its contacts. Calls that are up wait for the phone to come back.
     pub(crate) fn handle_flow_closed(&mut self, now: Moment, flow: FlowId) {
         if let Some(Flow { devices, .. }) = self.flows.remove(flow) {
-            for aor in devices.keys() {
+            for aor in devices.addresses() {
                 self.registrar.remove_flow(aor, flow);
             }
             self.on_told(flow);
@@ -173,12 +212,7 @@ impl Exchange {
         let Some(Flow { devices, .. }) = self.flows.get(flow) else {
             return;
         };
-        let is_former = |former: &Devices| {
-            !former.is_empty()
-                && former
-                    .iter()
-                    .all(|(aor, device)| devices.get(aor) == Some(device))
-        };
+        let is_former = |former: &Devices| !former.is_empty() && former.are_among(devices);
         let mut open = self.flows.sharing(flow, devices);
         open.retain(|id| self.flows.get(*id).is_some_and(|f| is_former(&f.devices)));
         let lost = self.lost.iter().filter(|(_, l)| is_former(&l.devices));

@@ -21,7 +21,8 @@ pub(super) struct Server<T> {
     pub(super) flow: FlowId,
     task: Option<T>,
     machine: ServerMachine,
-    request: Request,
+    /// That of an INVITE stays; any other goes with its final response.
+    request: Option<Box<Request>>,
     /// The last response; repeated as it is.
     last: Option<Vec<u8>>,
     /// The flow was down when the last response was to be sent.
@@ -33,13 +34,14 @@ impl<T: Copy> Transactions<T> {
     #[must_use]
     pub fn pending_request(&self, server: ServerId) -> Option<&Request> {
         let server = self.servers.get(&server)?;
-        server.is_pending().then_some(&server.request)
+        server.request.as_deref().filter(|_| server.is_pending())
     }
 
-    /// The request of a server transaction, answered or not, while it is remembered.
+    /// The request of a server transaction: an INVITE while it is remembered, any other until its
+    /// final response.
     #[must_use]
     pub fn served_request(&self, server: ServerId) -> Option<&Request> {
-        self.servers.get(&server).map(|server| &server.request)
+        self.servers.get(&server)?.request.as_deref()
     }
 
     /// Notes something down with a server transaction, to be found by [`Self::task_of`].
@@ -70,10 +72,19 @@ impl<T: Copy> Transactions<T> {
         };
         let actions = match &mut server.machine {
             ServerMachine::Invite(machine) => machine.on_answer(response.status),
-            ServerMachine::Request(machine) => machine.on_answer(response.status),
+            ServerMachine::Request(machine) => {
+                let actions = machine.on_answer(response.status);
+                if !machine.is_pending() {
+                    // The response is what is repeated, and a registrar remembers many.
+                    server.request = None;
+                }
+                actions
+            }
         };
         if actions.contains(&Action::Send) {
-            server.last = Some(response.to_bytes());
+            let mut bytes = response.to_bytes();
+            bytes.shrink_to_fit();
+            server.last = Some(bytes);
         }
         self.perform_server(now, id, &actions);
     }
@@ -113,8 +124,9 @@ impl<T: Copy> Transactions<T> {
             match *action {
                 Action::Send => self.send_response(id),
                 Action::SendTrying => {
-                    server.last =
-                        Some(Response::to(&server.request, Status::TRYING, None).to_bytes());
+                    let request = server.request.as_deref();
+                    let trying = request.map(|r| Response::to(r, Status::TRYING, None));
+                    server.last = trying.map(|trying| trying.to_bytes());
                     self.send_response(id);
                 }
                 Action::Start(timer, duration) => {
@@ -195,6 +207,7 @@ impl<T: Copy> Transactions<T> {
         }
         self.server_keys.insert(key.clone(), id);
         let (task, last, owed) = (None, None, false);
+        let request = Some(Box::new(request));
         let server = Server {
             key,
             merge,

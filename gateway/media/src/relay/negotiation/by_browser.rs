@@ -1,7 +1,7 @@
 //! What the browser offers and the PBX answers.
 
 use super::agreement::{Agreement, Numbers, Pair};
-use super::substitutes::{source_of, speak_g711, substitutes};
+use super::substitutes::{Match, matched, speak_g711, substitutes};
 use super::{MakeKey, Negotiation, Offered, distinct, paired};
 use crate::relay::RelayError;
 use crate::sdp::description::Section;
@@ -77,10 +77,11 @@ impl Negotiation {
             }
         };
         let pair = |answered: &Format| {
-            let told = formats.iter().find(|told| told.is_same(answered))?;
-            let mut offered = audio.formats.iter();
-            let shared = offered.find(|offered| offered.is_same(answered));
-            let offered = shared.or_else(|| source_of(&audio.formats, answered))?;
+            let Match {
+                offered,
+                told,
+                is_shared,
+            } = matched(&audio.formats, formats, answered)?;
             Some(Pair {
                 browser: Numbers {
                     hears: offered.payload_type,
@@ -91,10 +92,10 @@ impl Negotiation {
                     sends: told.payload_type,
                 },
                 format: Format {
-                    fmtp: answered.fmtp.clone().filter(|_| shared.is_some()),
+                    fmtp: answered.fmtp.clone().filter(|_| is_shared),
                     ..offered.clone()
                 },
-                converted: shared.is_none().then(|| answered.clone()),
+                converted: (!is_shared).then(|| answered.clone()),
             })
         };
         let agreement = Agreement {

@@ -1,7 +1,7 @@
 //! What the PBX offers and the browser answers.
 
 use super::agreement::{Agreement, Numbers, Pair};
-use super::substitutes::{source_of, substitutes};
+use super::substitutes::{Match, matched, substitutes};
 use super::{MakeKey, Negotiation, Offered, distinct, paired};
 use crate::relay::{PbxSrtp, RelayError};
 use crate::sdp::crypto::Crypto;
@@ -64,10 +64,11 @@ impl Negotiation {
             return Ok(None);
         };
         let pair = |answered: &Format| {
-            let told = formats.iter().find(|told| told.is_same(answered))?;
-            let mut offered = audio.formats.iter();
-            let shared = offered.find(|offered| offered.is_same(answered));
-            let offered = shared.or_else(|| source_of(&audio.formats, answered))?;
+            let Match {
+                offered,
+                told,
+                is_shared,
+            } = matched(&audio.formats, formats, answered)?;
             Some(Pair {
                 browser: Numbers {
                     hears: answered.payload_type,
@@ -78,7 +79,7 @@ impl Negotiation {
                     sends: offered.payload_type,
                 },
                 format: answered.clone(),
-                converted: shared.is_none().then(|| offered.clone()),
+                converted: (!is_shared).then(|| offered.clone()),
             })
         };
         let mut agreement = Agreement {

@@ -33,8 +33,33 @@ pub(super) fn speak_g711(formats: &[Format]) -> bool {
     formats.iter().any(g711)
 }
 
+/// What an answered codec was in the offer.
+pub(super) struct Match<'a> {
+    /// As it was offered to us, be it another codec.
+    pub(super) offered: &'a Format,
+    /// As the other side was told.
+    pub(super) told: &'a Format,
+    /// Whether both sides speak it.
+    pub(super) is_shared: bool,
+}
+
+/// Finds `answered` among what was offered to us and what the other side was `told` of it.
+pub(super) fn matched<'a>(
+    offered: &'a [Format],
+    told: &'a [Format],
+    answered: &Format,
+) -> Option<Match<'a>> {
+    let same = |formats: &'a [Format]| formats.iter().find(|format| format.is_same(answered));
+    let shared = same(offered);
+    Some(Match {
+        offered: shared.or_else(|| source_of(offered, answered))?,
+        told: same(told)?,
+        is_shared: shared.is_some(),
+    })
+}
+
 /// Which of `formats` becomes `wanted`, which is none of them.
-pub(super) fn source_of<'a>(formats: &'a [Format], wanted: &Format) -> Option<&'a Format> {
+fn source_of<'a>(formats: &'a [Format], wanted: &Format) -> Option<&'a Format> {
     formats.iter().find(|format| match wanted.codec {
         Codec::Pcmu | Codec::Pcma => format.codec == Codec::Opus,
         Codec::Opus => matches!(format.codec, Codec::Pcmu | Codec::Pcma),

@@ -5,3 +5,4 @@ mod calls;
 mod registration;
 mod requests;
 mod returns;
+mod services;

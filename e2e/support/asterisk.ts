@@ -14,7 +14,7 @@ import { tone } from './wav.ts';
 const run = promisify(execFile);
 
 /** The folder that its own `usr` and `lib` lie in, if there is one. */
-export const ROOT = process.env.E2E_ASTERISK;
+export const ASTERISK = process.env.E2E_ASTERISK;
 /** In Hz. */
 export const MUSIC = 620;
 
@@ -46,7 +46,7 @@ export class Asterisk {
   ) {}
 
   static async start(): Promise<Asterisk> {
-    const root = ROOT!;
+    const root = ASTERISK!;
     const home = await mkdtemp(path.join(tmpdir(), 'sidetone-asterisk-'));
     for (const folder of ['etc', 'lib/keys', 'spool', 'music', 'sounds/en']) {
       await mkdir(path.join(home, folder), { recursive: true });

@@ -37,7 +37,12 @@ export class JsSip {
 
   /** Waits until this has happened. */
   async expect(event: string): Promise<void> {
-    await expect.poll(() => this.page.evaluate(() => window.jssip.events), { timeout: 15_000 }).toContain(event);
+    await expect.poll(() => this.events(), { timeout: 15_000 }).toContain(event);
+  }
+
+  /** What has happened, in order. */
+  async events(): Promise<string[]> {
+    return this.page.evaluate(() => window.jssip.events);
   }
 
   /** Forgets what has happened. */
@@ -56,9 +61,14 @@ export class JsSip {
     return `sip:${number}@${this.domain}`;
   }
 
+  /** Calls; answers the number of the session. */
+  async dial(number: string): Promise<number> {
+    return this.page.evaluate((target) => window.jssip.call(target), this.address(number));
+  }
+
   /** Calls and is answered; answers the number of the session. */
   async call(number: string): Promise<number> {
-    const at = await this.page.evaluate((target) => window.jssip.call(target), this.address(number));
+    const at = await this.dial(number);
     await this.expect(`${at} talks`);
     return at;
   }

@@ -1,7 +1,7 @@
 /** The fixtures of the tests with real PBXs: a gateway before them, and nothing left when a test is over. */
 
 import type { BrowserContext } from '@playwright/test';
-import { Asterisk, ROOT } from './asterisk.ts';
+import { Asterisk } from './asterisk.ts';
 import { BARESIP, Baresip } from './baresip.ts';
 import { Gateway } from './gateway.ts';
 import { JsSip } from './jssip.ts';
@@ -9,6 +9,7 @@ import { KAMAILIO, Kamailio } from './kamailio.ts';
 import type { Person } from './phone.ts';
 import { freePort, soundPorts } from './ports.ts';
 import { installProbe } from './probe.ts';
+import { Sipp } from './sipp.ts';
 import { expect, lend, test as base } from './test.ts';
 
 /** How a PBX is reached: each way has a domain of its own, and an account. */
@@ -45,7 +46,9 @@ type Options = {
 
 type Fixtures = {
   /** Registers a JsSIP in a browser of its own. */
-  jssip: (way: WayName) => Promise<JsSip>;
+  jssip: (who: Person) => Promise<JsSip>;
+  /** A PBX that misbehaves, at `sipp.example`. */
+  sipp: Sipp;
   /** A plain SIP phone at the PBX, 207, that answers and gives back what it hears. */
   baresip: Baresip;
   /** Fails a test that leaves anything behind in the PBX. */
@@ -77,13 +80,13 @@ export const test = base.extend<Options & Fixtures, Shared>({
 
   jssip: async ({ browser, gateway, troubles }, use) => {
     const contexts: BrowserContext[] = [];
-    await use(async (way) => {
+    await use(async (who) => {
       const context = await browser.newContext({ permissions: ['microphone'] });
       contexts.push(context);
       troubles.watch(context);
       troubles.allow(/favicon/);
       await context.addInitScript(installProbe);
-      return JsSip.open(context, gateway.url, person(way));
+      return JsSip.open(context, gateway.url, who);
     });
     for (const context of contexts) await context.close();
   },
@@ -99,8 +102,17 @@ export const test = base.extend<Options & Fixtures, Shared>({
     }
   },
 
-  gateway: async ({ asterisk, kamailio, settings, keepAlive }, use, info) => {
-    const config = await configuration(keepAlive, asterisk, kamailio);
+  sipp: async ({}, use, info) => {
+    const sipp = await Sipp.create();
+    await use(sipp);
+    if (info.status !== info.expectedStatus) {
+      await info.attach('sipp.log', { body: await sipp.errors(), contentType: 'text/plain' });
+    }
+    await sipp.stop();
+  },
+
+  gateway: async ({ asterisk, kamailio, sipp, settings, keepAlive }, use, info) => {
+    const config = await configuration(keepAlive, asterisk, sipp, kamailio);
     await lend(await Gateway.start({ settings, config }), use, info);
     if (info.status !== info.expectedStatus) {
       await info.attach('asterisk.log', { body: asterisk.log(), contentType: 'text/plain' });
@@ -122,22 +134,25 @@ export const test = base.extend<Options & Fixtures, Shared>({
   ],
 });
 
-test.skip(!ROOT, 'Asterisk is missing');
-
 /** Who has carried the sound of the call that just ended, by what the gateway has noted. */
 export async function expectCarried(gateway: Gateway, how: 'relayed' | 'direct'): Promise<void> {
   await expect.poll(() => gateway.log()).toMatch(/a (relayed|direct) call ended/);
   expect(gateway.log()).toContain(`a ${how} call ended`);
 }
 
-async function configuration(keepAlive: string, { ports, certificate }: Asterisk, kamailio?: Kamailio): Promise<string> {
+async function configuration(
+  keepAlive: string,
+  { ports, certificate }: Asterisk,
+  sipp: Sipp,
+  kamailio?: Kamailio,
+): Promise<string> {
   const sound = soundPorts(1);
-  const upstream = (domain: string, uri: string, more = '') => `
+  const upstream = (domain: string, uri: string, more = '', every = keepAlive) => `
 [[upstream]]
 name = "${domain}"
 domain = "${domain}"
 uri = "${uri}"
-keep_alive = "${keepAlive}"
+keep_alive = "${every}"
 ${more}`;
   const proxied = (domain: string, transport: string) =>
     upstream(domain, `sip:${domain}`, `outbound_proxy = "sip:127.0.0.1:${kamailio!.port};transport=${transport}"`);
@@ -151,6 +166,7 @@ filter = "info,sidetone_edge=debug"
 ${upstream('udp.example', `sip:127.0.0.1:${ports.sip};transport=udp`)}
 ${upstream('tcp.example', `sip:127.0.0.1:${ports.sip};transport=tcp`, 'media = "relay"')}
 ${upstream('tls.example', `sip:127.0.0.1:${ports.sips};transport=tls`, `media = "relay"\nsrtp = "sdes"\ntls_ca = "${certificate}"`)}
+${upstream('sipp.example', `sip:127.0.0.1:${sipp.port};transport=udp`, 'media = "relay"', 'off')}
 ${upstream('ws.example', `ws://127.0.0.1:${ports.http}/ws`)}
 ${upstream('wss.example', `wss://127.0.0.1:${ports.https}/ws`, `media = "direct"\ntls_ca = "${certificate}"`)}
 ${kamailio ? proxied('kudp.example', 'udp') + proxied('ktcp.example', 'tcp') : ''}

@@ -12,7 +12,8 @@ export async function fill(folder: string, to: string, values: Record<string, st
   }
 }
 
-function filled(name: string, text: string, values: Record<string, string | number>): string {
+/** A text with the values in the place of `{{names}}`. */
+export function filled(name: string, text: string, values: Record<string, string | number>): string {
   return text.replaceAll(/\{\{(\w+)\}\}/g, (_, key: string) => {
     if (!(key in values)) throw new Error(`${name} names ${key}, which has no value`);
     return String(values[key]);

@@ -1,5 +1,8 @@
+import { ASTERISK } from '../../support/asterisk.ts';
 import { expect, expectCarried, missing, party, person, test, ways, type WayName } from '../../support/pbx.ts';
 import { expectSilence, expectSound } from '../../support/probe.ts';
+
+test.skip(!ASTERISK, 'Asterisk is missing');
 
 for (const way of Object.keys(ways) as WayName[]) {
   test(`${way}: registers, and an echo comes back`, async ({ phones, gateway }) => {

@@ -1,7 +1,10 @@
+import { ASTERISK } from '../../support/asterisk.ts';
 import { party, person, test } from '../../support/pbx.ts';
 
+test.skip(!ASTERISK, 'Asterisk is missing');
+
 test('tells of messages that wait', async ({ phones, jssip }) => {
-  const listener = await jssip('plain RTP over UDP');
+  const listener = await jssip(person('plain RTP over UDP'));
   await listener.subscribe('201', 'message-summary', 'application/simple-message-summary');
   await listener.expectTold('message-summary', /Messages-Waiting: no/);
 
@@ -13,7 +16,7 @@ test('tells of messages that wait', async ({ phones, jssip }) => {
 });
 
 test('tells who is on the phone', async ({ phones, jssip, baresip: _ }) => {
-  const listener = await jssip('plain RTP over TCP');
+  const listener = await jssip(person('plain RTP over TCP'));
   await listener.subscribe('207', 'dialog', 'application/dialog-info+xml');
   await listener.expectTold('dialog', /<state>terminated<\/state>/);
 

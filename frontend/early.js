@@ -57,6 +57,17 @@
     return answer.ok ? answer.json() : undefined;
   };
 
+  // What helps to find a way for sound, asked for again before its credentials expire.
+  const ice = () =>
+    fetch("/api/v1/ice-servers")
+      .then((answer) => answer.json())
+      .then(({ ice_servers, lifetime }) => {
+        if (ice_servers?.length) sidetone.ice = ice_servers;
+        return lifetime * 500;
+      })
+      .catch(() => 60_000)
+      .then((pause) => pause && setTimeout(ice, pause));
+
   // Who is remembered will be signed in: the connection to the server can be made meanwhile.
   const server = kept("localStorage", "connect-early");
   const tab = kept("sessionStorage", "instance");
@@ -70,6 +81,8 @@
     about: orNothing(ask()),
     tab: tab ? hold(tab) : undefined,
   };
+
+  ice();
 
   // The browser offers installation once, maybe before the app listens.
   addEventListener("beforeinstallprompt", (event) => {

@@ -131,6 +131,16 @@ fn unit(console: &Console, report: &mut Report) {
         };
         counted(console.run("Testing", About(300), &mut tests))
     });
+    let turn = "credentials for a real TURN server";
+    if answer("turnserver", &["--version"]).is_some() {
+        report.check(turn, || {
+            let mut test = cargo(&["test", "--package", "sidetone", "--test", "turn"]);
+            test.args(["--", "--ignored"]);
+            counted(console.run("Asking coturn", About(10), &mut test))
+        });
+    } else {
+        report.skip(turn, "coturn is not installed (apt-get install coturn)");
+    }
     report.check("examples in the documentation", || {
         let mut doc = cargo(&["test", "--workspace", "--doc"]);
         counted(console.run("Testing the documentation", About(60), &mut doc))

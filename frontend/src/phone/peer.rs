@@ -20,6 +20,7 @@ use web_sys::{
 
 use super::codecs::prefer_codecs;
 use super::speaker::Speaker;
+use crate::platform::early;
 use crate::platform::listener::Listener;
 
 /// How long candidates may be waited for at most, in milliseconds.
@@ -29,13 +30,16 @@ const PATIENCE: i32 = 500;
 const SIBLINGS: i32 = 5;
 /// How long no packet may come until something is wrong: a dozen are due.
 const SILENCE: i32 = 250;
+
 #[wasm_bindgen]
 extern "C" {
     /// What `web_sys` lacks of the peer connection.
     #[wasm_bindgen(extends = RtcPeerConnection)]
-    type Restartable;
+    type Lacking;
     #[wasm_bindgen(method, js_name = restartIce)]
-    fn restart_ice(this: &Restartable);
+    fn restart_ice(this: &Lacking);
+    #[wasm_bindgen(method, catch, js_name = setConfiguration)]
+    fn set_configuration(this: &Lacking, to: &RtcConfiguration) -> Result<(), JsValue>;
 
     /// What `web_sys` lacks of the sender of keys.
     #[wasm_bindgen(extends = RtcdtmfSender)]
@@ -108,9 +112,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// A connection without an offer yet.
     pub(crate) fn new() -> Result<Self, NoSound> {
-        let configuration = RtcConfiguration::new();
-        configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
-        let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
+        let connection = RtcPeerConnection::new_with_configuration(&configuration())?;
         let speaker = Speaker::new()?;
         let report = Report::default();
         let candidate = Rc::new(RefCell::new(None));
@@ -242,7 +244,7 @@ impl Peer {
 
     /// The next offer shall look for new paths (RFC 8445 §9).
     pub(crate) fn restart_ice(&self) {
-        self.connection.unchecked_ref::<Restartable>().restart_ice();
+        self.connection.unchecked_ref::<Lacking>().restart_ice();
     }
 
     /// Whether sound flows now.
@@ -312,6 +314,9 @@ impl Peer {
             call_later(&resolve, PATIENCE);
             self.candidate.replace(Some(resolve));
         });
+        // The connection may have been made long before.
+        let connection = self.connection.unchecked_ref::<Lacking>();
+        connection.set_configuration(&configuration())?;
         JsFuture::from(self.connection.set_local_description(made)).await?;
         let usable = |line: &str| line.starts_with("a=candidate:") && is_usable(line);
         if !self.local()?.lines().any(usable) {
@@ -335,6 +340,15 @@ impl Drop for Peer {
     }
 }
 
+fn configuration() -> RtcConfiguration {
+    let configuration = RtcConfiguration::new();
+    configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
+    if let Some(servers) = early::look("ice") {
+        configuration.set_ice_servers(&servers);
+    }
+    configuration
+}
+
 fn on_candidate(
     connection: &RtcPeerConnection,
     waiting: &Rc<RefCell<Option<Function>>>,
@@ -355,10 +369,12 @@ fn on_candidate(
 }
 
 /// Whether a candidate can be sent to. Those over TCP sometimes come first: they only connect
-/// themselves, and a PBX that is offered no others takes the call for one on hold.
+/// themselves, and a PBX that is offered no others takes the call for one on hold. Where there are
+/// servers it is their address that is waited for: what comes after the offer reaches nobody.
 fn is_usable(candidate: &str) -> bool {
     let transport = candidate.split(' ').nth(2);
-    transport.is_some_and(|transport| transport.eq_ignore_ascii_case("udp"))
+    let by_udp = transport.is_some_and(|transport| transport.eq_ignore_ascii_case("udp"));
+    by_udp && (early::look("ice").is_none() || candidate.contains(" typ relay"))
 }
 
 fn on_track(connection: &RtcPeerConnection, speaker: &Speaker, report: &Report) -> Listener {

@@ -11,6 +11,7 @@ mod directory;
 pub mod dumps;
 mod gateway;
 mod headers;
+mod ice;
 mod listener;
 pub mod logging;
 mod metrics;

@@ -97,6 +97,29 @@ pub struct QuestionAnswer {
     pub response: String,
 }
 
+/// Answer of `GET /api/v1/ice-servers`: what helps a browser to find a way for sound. The servers are
+/// written as `RTCConfiguration` wants them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServers {
+    /// The servers, perhaps none.
+    pub ice_servers: Vec<IceServer>,
+    /// For how many seconds their credentials are good; none: for ever.
+    pub lifetime: Option<u64>,
+}
+
+/// A STUN or TURN server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    /// Where it is, by several ways.
+    pub urls: Vec<String>,
+    /// The user name that a TURN server asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
 /// Body of every answer of `/api/` with a status of 400 or more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

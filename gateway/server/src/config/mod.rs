@@ -4,6 +4,7 @@
 
 mod account;
 mod extension;
+mod ice;
 mod layers;
 mod read;
 mod secret;
@@ -46,6 +47,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// Where PBXs reach the gateway.
     pub bridge: BridgePort,
+    /// What helps browsers to find a way for sound.
+    pub ice_servers: Vec<IceServer>,
     /// What SIP clients may use.
     pub sip: Limits,
     /// What is logged.
@@ -79,6 +82,36 @@ pub struct Media {
     pub advertise: Vec<IpAddr>,
     /// The ports of relayed calls towards PBXs, two each.
     pub relay_ports: RangeInclusive<u16>,
+}
+
+/// A STUN or TURN server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceServer {
+    /// Where it is (RFC 7064, RFC 7065).
+    pub urls: Vec<String>,
+    /// What it asks for.
+    pub credentials: IceCredentials,
+}
+
+/// What a TURN server asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IceCredentials {
+    /// Nothing: it is a STUN server.
+    None,
+    /// The same of everybody.
+    Fixed {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// What the gateway makes with a secret that it shares with the server, for a while.
+    Shared {
+        /// The secret.
+        secret: Secret,
+        /// How long.
+        lifetime: Duration,
+    },
 }
 
 /// Where PBXs reach the gateway.
@@ -219,6 +252,7 @@ impl Default for Config {
                 listen: None,
                 advertise: None,
             },
+            ice_servers: Vec::new(),
             sip: Limits::default(),
             log: Log {
                 format: LogFormat::Text,

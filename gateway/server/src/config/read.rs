@@ -71,6 +71,7 @@ impl Config {
             people,
             accounts,
             bridge: super::upstream::read_port(layers),
+            ice_servers: super::ice::read(layers),
             sip: read_limits(layers),
             log: Log::read(layers, default.log),
             warnings: std::mem::take(&mut layers.warnings),
@@ -229,6 +230,10 @@ impl Log {
 
 pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+pub(super) fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 pub(super) fn path(text: &str) -> Option<PathBuf> {

@@ -661,3 +661,49 @@ fn the_people_of_the_demo_have_managed_accounts() {
         assert!(person.password.verify(&password), "{}", person.name);
     }
 }
+
+#[test]
+fn ice_servers_have_the_credentials_that_their_kind_needs() {
+    let read = |keys: &str| from_toml(&format!("[[ice_server]]\n{keys}"));
+    let one = |keys: &str| read(keys).unwrap().ice_servers.remove(0).credentials;
+    assert_eq!(one("urls = ['stun:a.example']"), IceCredentials::None);
+    let turn = "urls = ['turn:[2001:db8::1]:3478?transport=tcp', 'turns:a.example']\n";
+    assert_eq!(
+        one(&format!("{turn}secret = 'hush'")),
+        IceCredentials::Shared {
+            secret: Secret::new("hush"),
+            lifetime: Duration::from_secs(3600),
+        }
+    );
+    assert_eq!(
+        one(&format!("{turn}username = 'me'\npassword = 'hush'")),
+        IceCredentials::Fixed {
+            username: "me".to_owned(),
+            password: Secret::new("hush"),
+        }
+    );
+    for (keys, expected) in [
+        ("lifetime = '60m'", "no `urls`"),
+        (turn, "needs a `secret`, or `username` and `password`"),
+        (&format!("{turn}username = 'me'"), "needs a `secret`"),
+        (
+            &format!("{turn}username = 'me'\nsecret = 'x'"),
+            "needs a `secret`",
+        ),
+        (
+            "urls = ['stun:a.example']\nsecret = 'hush'",
+            "takes no credentials",
+        ),
+        ("urls = ['http://a.example']", "should be URLs"),
+        ("urls = ['turn:a.example?transport=sctp']", "should be URLs"),
+        (&format!("{turn}secret = 'hush'\nlifetime = '5s'"), "a time"),
+        (
+            &format!("{turn}username = 'me'\npassword = ['hush']"),
+            "not usable",
+        ),
+    ] {
+        let error = read(keys).unwrap_err();
+        assert!(error.contains(expected), "{keys}: {error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+}

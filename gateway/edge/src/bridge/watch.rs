@@ -30,10 +30,14 @@ use super::token::PhoneId;
 
 /// How long an OPTIONS may stay unanswered.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The same of an upstream that is away: whoever comes back is to hear the next question soon.
+const AWAY_PATIENCE: Duration = Duration::from_secs(1);
 /// When a datagram is repeated.
 const REPEAT: Duration = Duration::from_millis(500);
 /// How often an upstream that is away is asked, at least; as much again is left to chance.
-const AWAY: Duration = Duration::from_millis(750);
+const AWAY: Duration = Duration::from_millis(250);
+/// How soon DNS is asked again that did not answer.
+const DNS_AGAIN: Duration = Duration::from_secs(5);
 /// How soon a suspicion may lead to the next question.
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -101,6 +105,10 @@ impl Watcher {
             return;
         }
         let hops: Vec<Hop> = self.hops().cloned().collect();
+        self.prober.patience = match self.away {
+            true => AWAY_PATIENCE,
+            false => PATIENCE,
+        };
         for hop in hops {
             if self.prober.answers(&hop).await {
                 self.proven.insert(hop.addr);
@@ -148,9 +156,8 @@ impl Watcher {
             let chance = super::random() % u64::try_from(AWAY.as_millis()).unwrap_or(1);
             return sleep_until(now + AWAY + Duration::from_millis(chance)).await;
         }
-        let renew = self.located.as_ref().map_or(now + AWAY, |l| l.until);
         let next = match keep_alive.is_zero() {
-            true => renew,
+            true => ask_dns_again(now, self.located.as_ref().map(|located| located.until)),
             false => now + keep_alive,
         };
         tokio::select! {
@@ -158,6 +165,12 @@ impl Watcher {
             () = self.pbx.suspicion.notified() => sleep_until(now + BETWEEN).await,
         }
     }
+}
+
+/// What has run out is asked for again, but not without a pause: DNS may be gone.
+fn ask_dns_again(now: Instant, until: Option<Instant>) -> Instant {
+    let soonest = now + DNS_AGAIN;
+    until.map_or(soonest, |until| until.max(soonest))
 }
 
 /// Asks places whether they are alive, like a phone without a browser.
@@ -169,6 +182,7 @@ pub(crate) struct Prober {
     inbox: mpsc::Receiver<Input>,
     links: Vec<Link>,
     asked: u64,
+    patience: Duration,
 }
 
 impl Prober {
@@ -185,6 +199,7 @@ impl Prober {
             inbox,
             links: Vec::new(),
             asked: 0,
+            patience: PATIENCE,
         }
     }
 
@@ -199,7 +214,7 @@ impl Prober {
         let branch = post::branch(self.id, self.asked, 0);
         let bytes = self.options(&link, &branch).to_bytes();
         link.send(bytes.clone()).ok()?;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         let mut repeat = Instant::now() + REPEAT;
         let mut pause = REPEAT;
         loop {
@@ -279,5 +294,20 @@ impl Prober {
 impl Drop for Prober {
     fn drop(&mut self) {
         self.shared.phones.release(self.id, &self.task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_that_is_gone_is_not_asked_without_a_pause() {
+        let now = Instant::now() + DNS_AGAIN;
+        assert_eq!(ask_dns_again(now, None), now + DNS_AGAIN);
+        let ran_out = now - Duration::from_secs(1);
+        assert_eq!(ask_dns_again(now, Some(ran_out)), now + DNS_AGAIN);
+        let good = now + Duration::from_secs(600);
+        assert_eq!(ask_dns_again(now, Some(good)), good);
     }
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 mod check;
+mod failures;
 mod figures;
 mod media;
 mod registration;

@@ -15,7 +15,7 @@ fn watched(pbx: &Pbx) -> UpstreamConfig {
 }
 
 /// Answers the gateway's questions, and all registrations with what is granted.
-async fn serve(pbx: &Pbx, until: impl Fn(&sidetone_sip::Request) -> bool) {
+pub(crate) async fn serve(pbx: &Pbx, until: impl Fn(&sidetone_sip::Request) -> bool) {
     let mut buffer = vec![0; 65536];
     loop {
         let received = soon("a message to the PBX", pbx.socket.recv_from(&mut buffer)).await;

@@ -196,6 +196,12 @@ impl Browser {
         self.socket.send(Frame::text(text(written))).await.unwrap();
     }
 
+    /// Sends it, unless the gateway has closed the socket.
+    pub(crate) async fn try_send(&mut self, written: &str) -> Result<(), ()> {
+        let sent = self.socket.send(Frame::text(text(written))).await;
+        sent.map_err(drop)
+    }
+
     pub(crate) async fn send_message(&mut self, message: impl Into<Message>) {
         let bytes = message.into().to_bytes();
         let text = String::from_utf8(bytes).unwrap();

@@ -8,8 +8,9 @@ use super::layers::{Layers, Source};
 use super::read::{domain, duration, name, parsed, path};
 use super::{BridgePort, Problem};
 
-/// How often an upstream is asked whether it is alive, if nothing is said.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How often an upstream is asked whether it is alive, if nothing is said: a PBX that restarts forgets
+/// its phones, and is to be missed by then.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 const URI: &str = "a SIP URI, such as sip:pbx.example;transport=udp (udp, tcp, tls, ws, wss), \
                    sips:pbx.example or wss://pbx.example:8089/ws";

@@ -19,6 +19,8 @@ use crate::bridge::shared::Shared;
 
 /// How long a connection may take to be made, TLS and WebSocket included.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a message may take to leave.
+const WRITE: Duration = Duration::from_secs(5);
 /// How often a connection on which nothing is said is kept alive (RFC 5626 §4.4.1).
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a connection that a PBX opened may be silent.
@@ -99,7 +101,10 @@ async fn carry(
     loop {
         let step = tokio::select! {
             bytes = outbound.recv() => match bytes {
-                Some(bytes) => io.send(bytes).await,
+                Some(bytes) => match timeout(WRITE, io.send(bytes)).await {
+                    Ok(sent) => sent,
+                    Err(_) => Err("the peer does not read"),
+                },
                 None => return "it was not needed any more",
             },
             frame = io.receive() => match frame {

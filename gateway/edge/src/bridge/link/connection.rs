@@ -17,10 +17,15 @@ use super::{Hop, LONGEST};
 use crate::bridge::config::Protocol;
 use crate::bridge::framing::{Frame, Framer};
 
+/// How long the other end may leave unacknowledged what it was sent (RFC 5482).
+#[cfg(target_os = "linux")]
+const UNHEARD: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Opens a connection.
 pub(crate) async fn open(tls: Option<TlsConnector>, hop: &Hop) -> io::Result<Io> {
     let stream = TcpStream::connect(hop.addr).await?;
     stream.set_nodelay(true)?;
+    give_up_when_unheard(&stream)?;
     let stream: Box<dyn Stream> = if hop.protocol.is_secure() {
         let connector = tls.ok_or_else(|| io::Error::other("there is no TLS"))?;
         let name = match &hop.name {
@@ -60,6 +65,16 @@ pub(crate) async fn open(tls: Option<TlsConnector>, hop: &Hop) -> io::Result<Io>
             Ok(Io::WebSocket(Box::new(socket)))
         }
     }
+}
+
+/// A connection whose other end is gone without a word ends when something was sent in vain, not
+/// after a quarter of an hour.
+fn give_up_when_unheard(stream: &TcpStream) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNHEARD))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+    Ok(())
 }
 
 /// Bytes both ways.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sidetone_sip::Request;
 use sidetone_sip::transaction::{Persistence, ServerId};
+use sidetone_sip::{Request, Status};
 
 use super::Phone;
 use super::from_browser::Destination;
@@ -50,7 +50,7 @@ impl Phone {
         let Some(hop) = outgoing.hops.pop_front() else {
             let (request, pbx) = (outgoing.request.clone(), Arc::clone(&outgoing.pbx));
             self.note_unserved(&request, &pbx);
-            self.unreachable(server);
+            self.refuse(server, Status::SERVICE_UNAVAILABLE);
             return;
         };
         let (pbx, phone) = (Arc::clone(&outgoing.pbx), outgoing.phone);

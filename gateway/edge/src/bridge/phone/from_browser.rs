@@ -1,9 +1,8 @@
 //! What the browser asks, of the switch or of a PBX, and what PBXs answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sidetone_sip::message::{Host, Incoming as Read, Limits, RetryAfter, read_frame};
+use sidetone_sip::message::{Host, Incoming as Read, Limits, read_frame};
 use sidetone_sip::transaction::ServerId;
 use sidetone_sip::{Message, Method, Request, Response, Status, Text, Uri};
 
@@ -108,7 +107,7 @@ impl Phone {
         let hops = self.hops(&to).await;
         if hops.is_empty() {
             self.note_unserved(&request, &to.pbx);
-            self.unreachable(server);
+            self.refuse(server, Status::SERVICE_UNAVAILABLE);
             return;
         }
         let (phone, registering) = self.who(&request, &to);
@@ -209,18 +208,6 @@ impl Phone {
             && !seat.unserved.contains(&pbx.id)
         {
             seat.unserved.push(pbx.id);
-        }
-    }
-
-    /// RFC 3261 §21.5.4: try again soon, but not all at once.
-    pub(super) fn unreachable(&mut self, server: ServerId) {
-        if let Some(request) = self.transactions.served_request(server) {
-            let status = Status::SERVICE_UNAVAILABLE;
-            let mut response = Response::to(request, status, Some(&self.tag(request)));
-            let seconds = 2 + crate::bridge::random() % 3;
-            let later = RetryAfter(Duration::from_secs(seconds));
-            response.headers.push(&later);
-            self.respond(server, &response);
         }
     }
 

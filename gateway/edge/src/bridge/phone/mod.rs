@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_sip::message::Host;
+use sidetone_sip::message::{Host, RetryAfter};
 use sidetone_sip::transaction::{Happening, ServerId, Transactions};
 use sidetone_sip::{FlowId, Message, Moment, Request, Response, Status, Text, Timers};
 use tokio::sync::mpsc;
@@ -146,7 +146,9 @@ impl Phone {
                     Box::pin(self.on_time()).await;
                 }
             }
-            self.flush();
+            while let Some(broken) = self.flush() {
+                Box::pin(self.on_link_down(broken)).await;
+            }
         }
         self.leave();
     }
@@ -283,19 +285,19 @@ impl Phone {
         }
     }
 
-    fn flush(&mut self) {
-        let mut broken = Vec::new();
+    /// Sends what is to be sent; answers with a link whose peer does not read. To be repeated until
+    /// there is none.
+    fn flush(&mut self) -> Option<FlowId> {
         while let Some((flow, bytes)) = self.transactions.poll_transmit() {
             if flow == BROWSER {
                 self.tell_browser(bytes);
             } else if let Some(link) = self.links.iter().find(|link| link.flow == flow)
                 && link.send(bytes).is_err()
             {
-                broken.push(flow);
+                return Some(flow);
             }
         }
-        // Its task, if it still runs, finds nobody to read for and reports its end.
-        self.links.retain(|link| !broken.contains(&link.flow));
+        None
     }
 
     fn tell_browser(&mut self, bytes: Vec<u8>) {
@@ -311,7 +313,13 @@ impl Phone {
 
     fn refuse(&mut self, server: ServerId, status: Status) {
         if let Some(request) = self.transactions.served_request(server) {
-            let response = Response::to(request, status, Some(&self.tag(request)));
+            let mut response = Response::to(request, status, Some(&self.tag(request)));
+            if status == Status::SERVICE_UNAVAILABLE {
+                // RFC 3261 §21.5.4: try again soon, but not all at once.
+                let seconds = 2 + super::random() % 3;
+                let later = RetryAfter(Duration::from_secs(seconds));
+                response.headers.push(&later);
+            }
             self.respond(server, &response);
         }
     }
@@ -336,7 +344,9 @@ impl Phone {
                 self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
             }
         }
-        self.flush();
+        while let Some(broken) = self.flush() {
+            self.links.retain(|link| link.flow != broken);
+        }
     }
 
     fn link(&self, flow: FlowId) -> Option<&Link> {

@@ -95,7 +95,10 @@ impl Phone {
     /// The phone had a task already: that one takes the socket, and this one only ends what it has
     /// begun.
     async fn hand_over(&mut self, other: mpsc::Sender<Input>) {
-        self.flush();
+        while let Some(broken) = self.flush() {
+            self.links.retain(|link| link.flow != broken);
+            self.transactions.handle_transport_down(broken);
+        }
         let Some(seat) = self.seat.take() else { return };
         let waiting = std::mem::take(&mut self.waiting);
         self.stop_timer(Due::Waiting);

@@ -17,13 +17,13 @@ use crate::support::{
 };
 
 /// A PBX's end of a byte stream, as simple as a test needs it.
-struct Stream<S> {
+pub(crate) struct Stream<S> {
     stream: S,
     bytes: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
-    fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         let bytes = Vec::new();
         Self { stream, bytes }
     }
@@ -81,12 +81,12 @@ async fn listen() -> (TcpListener, SocketAddr) {
 }
 
 /// The next connection that is not just the gateway asking whether the PBX is alive.
-async fn accept(listener: &TcpListener) -> TcpStream {
+pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
     soon("a connection", listener.accept()).await.unwrap().0
 }
 
 /// Waits for the REGISTER on whichever connection it comes, and answers it.
-async fn registers<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn registers<S: AsyncRead + AsyncWrite + Unpin>(
     browser: &mut Browser,
     stream: &mut Stream<S>,
     transport: &str,
@@ -115,17 +115,17 @@ fn options(contact: &str, from: SocketAddr, transport: &str) -> Request {
 }
 
 /// A phone that is registered over TCP.
-struct OverTcp {
-    listener: TcpListener,
+pub(crate) struct OverTcp {
+    pub(crate) listener: TcpListener,
     addr: SocketAddr,
-    gateway: Gateway,
-    browser: Browser,
-    stream: Stream<TcpStream>,
+    pub(crate) gateway: Gateway,
+    pub(crate) browser: Browser,
+    pub(crate) stream: Stream<TcpStream>,
     contact: String,
 }
 
 impl OverTcp {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (listener, addr) = listen().await;
         let gateway = Gateway::start(upstream(&format!("sip:{addr};transport=tcp"))).await;
         let mut browser = gateway.browser().await;

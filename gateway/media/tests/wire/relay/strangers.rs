@@ -1,9 +1,12 @@
 //! Packets of those who are not in the call.
 
+use std::net::SocketAddr;
+
 use sidetone_media::{Media, RelayEvent};
 use tokio::net::UdpSocket;
 
 use super::Call;
+use super::many::{AT_ONCE, calls};
 use crate::peer::pbx::{Pbx, SUITES};
 use crate::peer::{OPUS, media_with, until};
 
@@ -53,19 +56,13 @@ async fn spray(media: Media, relays: std::ops::RangeInclusive<u16>) {
 }
 
 #[tokio::test]
-async fn hellos_of_strangers_lose_no_call() {
-    let first = Pbx::new().await.port().min(60_000);
-    let relays = first..=first + 19;
+async fn hellos_of_strangers_lose_none_of_two_hundred_calls() {
+    // Room for the calls at a time, and for those whose ports are just being given back; below what
+    // the system gives to the test's own sockets, which are not to be sprayed.
+    let relays = 30_000..=30_000 + 4 * AT_ONCE as u16;
     let media = media_with(relays.clone()).await;
     let noise = tokio::spawn(spray(media.clone(), relays));
-    for n in 0..10_u32 {
-        let mut call = match n % 2 {
-            0 => Call::to_pbx(media.clone(), false).await,
-            _ => Call::to_browser(media.clone()).await,
-        };
-        call.up(960 * n, b"do you hear me?").await;
-        call.down(960 * n, b"I do").await;
-    }
+    calls(&media, 200).await;
     let unknown = media.counters().unknown;
     until(&media, "the strangers", |c| c.unknown > unknown.max(100)).await;
     noise.abort();
@@ -95,37 +92,51 @@ async fn symmetric_rtp_locks_to_the_first_source() {
     call.speak().await;
 }
 
+/// A million packets in all: so many times so many, from either side.
+const PARTS: u32 = 20;
+const PART: u32 = 25_000;
+
+/// Sends a part of them, each a little different, and waits until all were read.
+async fn send_unsigned(media: &Media, from: &UdpSocket, to: SocketAddr, packet: &[u8]) {
+    // The sockets' buffers are not to overflow.
+    const BATCH: u32 = 100;
+    let mut packet = packet.to_vec();
+    let before = media.counters().unauthentic;
+    for n in 1..=PART {
+        packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+        from.send_to(&packet, to).await.unwrap();
+        if n % BATCH == 0 {
+            let read = before + u64::from(n);
+            until(media, "them to be read", |c| c.unauthentic >= read).await;
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_wrong_key_is_no_end() {
+async fn a_million_packets_with_bad_tags_are_no_end() {
     let (_, profile, key, salt) = SUITES[0];
     let mut call = Call::encrypted(SUITES[0]).await;
-    // The same address, another key.
+    // The same address, another key; and from the browser's, in its name.
     let mut impostor = Pbx::new().await;
     impostor.set_keys(profile, &vec![9; key + salt], &vec![9; key + salt], key);
-    for _ in 0..20 {
-        for n in 0..100_u32 {
-            let packet = impostor.packet(OPUS, 960 * n, &[7; 80]);
-            let gateway = call.pbx.gateway.unwrap();
-            call.pbx.rtp.send_to(&packet, gateway).await.unwrap();
-        }
-        call.up(0, b"to let them be read").await;
-    }
-    // And in the name of the browser, from its address.
-    let rejected = call.relay.stats().await.unwrap().from_browser.rejected;
-    for n in 0..2000_u32 {
-        let mut packet = vec![0x80, OPUS, 0, n as u8, 0, 0, 0, 0, 0, 0, 0x5e, 0xed];
-        packet.extend([7; 80]);
-        let unauthentic = call.media.counters().unauthentic;
-        let gateway = call.media.local_addr();
-        call.browser.socket.send_to(&packet, gateway).await.unwrap();
-        if n % 100 == 0 {
-            until(&call.media, "it", |c| c.unauthentic > unauthentic).await;
-        }
+    let as_pbx = impostor.packet(OPUS, 960, &[7; 80]);
+    let mut as_browser = vec![0x80, OPUS, 0, 0, 0, 0, 0, 0, 0, 0, 0x5e, 0xed];
+    as_browser.extend([7; 80]);
+    let before = call.relay.stats().await.unwrap().from_browser.rejected;
+    let (pbx_side, browser_side) = (call.pbx.gateway.unwrap(), call.media.local_addr());
+    for n in 0..PARTS {
+        send_unsigned(&call.media, &call.pbx.rtp, pbx_side, &as_pbx).await;
+        call.up(960 * n, b"can you still hear me?").await;
+        send_unsigned(&call.media, &call.browser.socket, browser_side, &as_browser).await;
+        call.down(960 * n, b"I can").await;
     }
     call.speak().await;
     let stats = call.relay.stats().await.unwrap();
-    assert_eq!(stats.from_pbx.forwarded, 10);
-    assert_eq!(stats.from_pbx.rejected, 2000);
-    assert_eq!(stats.from_browser.rejected, rejected + 2000);
+    let (of_browser, of_pbx) = (stats.from_browser, stats.from_pbx);
+    let spoken = u64::from(PARTS) + 10;
+    assert_eq!((of_browser.forwarded, of_pbx.forwarded), (spoken, spoken));
+    let unsigned = u64::from(PARTS * PART);
+    assert_eq!(of_browser.rejected, before + unsigned);
+    assert_eq!(of_pbx.rejected, unsigned);
     assert_eq!(call.browser.relay_events, [RelayEvent::Connected]);
 }

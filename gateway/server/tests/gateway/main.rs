@@ -5,6 +5,7 @@
 mod support;
 
 mod canary;
+mod exhaustion;
 mod http;
 mod program;
 mod sign_in;

@@ -6,7 +6,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{PATIENCE, Running};
 
-type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(running: &Running) -> Client {
     connect_async(running.handshake()).await.unwrap().0
@@ -18,7 +18,7 @@ async fn next(client: &mut Client) -> Message {
 }
 
 /// The switch answers OPTIONS of anybody.
-async fn assert_served(client: &mut Client) {
+pub(crate) async fn assert_served(client: &mut Client) {
     let options = "OPTIONS sip:demo.local SIP/2.0\r\n\
                    Via: SIP/2.0/WS a.invalid;branch=z9hG4bKoptions\r\n\
                    Max-Forwards: 70\r\n\

@@ -70,7 +70,7 @@ pub(crate) async fn asked(pbx: &UdpSocket, method: Method) -> (Request, std::net
     }
 }
 
-const OFFER: &str = "v=0\r\n\
+pub(crate) const OFFER: &str = "v=0\r\n\
     o=- 4611731400430051336 2 IN IP4 127.0.0.1\r\n\
     s=-\r\n\
     t=0 0\r\n\
@@ -92,7 +92,7 @@ const OFFER: &str = "v=0\r\n\
     a=rtpmap:8 PCMA/8000\r\n\
     a=rtpmap:126 telephone-event/8000\r\n";
 
-const ANSWER: &str = "v=0\r\n\
+pub(crate) const ANSWER: &str = "v=0\r\n\
     o=pbx 1 1 IN IP4 127.0.0.1\r\n\
     s=-\r\n\
     c=IN IP4 127.0.0.1\r\n\

@@ -149,6 +149,7 @@ impl Phone {
             while let Some(broken) = self.flush() {
                 Box::pin(self.on_link_down(broken)).await;
             }
+            self.transactions.release_memory();
         }
         self.leave();
     }

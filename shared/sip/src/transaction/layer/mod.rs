@@ -231,6 +231,24 @@ impl<T: Copy> Transactions<T> {
         Some(happening)
     }
 
+    /// Gives back what was allocated for messages that have been dealt with. For who has many layers
+    /// that wait for long, one for each phone.
+    pub fn release_memory(&mut self) {
+        if self.happenings.is_empty() {
+            self.happenings = VecDeque::new();
+        }
+        if self.outbox.is_empty() {
+            self.outbox = VecDeque::new();
+        }
+        if self.servers.is_empty() {
+            self.server_keys = HashMap::new();
+            self.merge_keys = HashMap::new();
+        }
+        if self.clients.is_empty() {
+            self.client_keys = HashMap::new();
+        }
+    }
+
     /// The next bytes to send.
     pub fn poll_transmit(&mut self) -> Option<(FlowId, Vec<u8>)> {
         self.outbox.pop_front()

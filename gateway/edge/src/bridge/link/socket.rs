@@ -4,11 +4,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use socket2::SockRef;
 use tokio::net::UdpSocket;
 
 use super::LONGEST;
 use crate::bridge::post;
 use crate::bridge::shared::Shared;
+
+/// Answers to many phones at once must find room: each that is lost is half a second of waiting.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The UDP socket of all phones.
 pub(crate) struct Socket {
@@ -18,8 +22,11 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) async fn bind(listen: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(listen).await?;
+        // As much as the system allows; it may be less.
+        let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
         Ok(Self {
-            socket: UdpSocket::bind(listen).await?,
+            socket,
             is_v6: listen.is_ipv6(),
         })
     }

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -15,8 +15,9 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::admission::Admission;
+use crate::door::Door;
 use crate::handshake::{Handshake, Refusal};
-use crate::socket::{self, Ends};
+use crate::socket::{self, House};
 use crate::{FlowInfo, Limits, Origin, Peer, TicketOffice, Upstream};
 
 /// Takes WebSockets and makes flows of them; cloning gives another handle.
@@ -29,6 +30,9 @@ struct Inner {
     tickets: Option<Arc<dyn TicketOffice>>,
     limits: Limits,
     admission: Arc<Admission>,
+    door: Door,
+    /// Whether somebody looks at the door.
+    watched: Once,
     last_flow: AtomicU64,
     draining: CancellationToken,
     closing: CancellationToken,
@@ -55,6 +59,8 @@ impl Edge {
             origins,
             tickets,
             admission: Admission::new(&limits),
+            door: Door::new(),
+            watched: Once::new(),
             limits,
             last_flow: AtomicU64::new(0),
             draining: CancellationToken::new(),
@@ -74,6 +80,12 @@ impl Edge {
     #[must_use]
     pub fn flows(&self) -> usize {
         self.0.admission.total()
+    }
+
+    /// Requests that were refused since the start because too much was asked at once.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.door.refused()
     }
 
     /// Takes no more flows. Those that the upstream closes from now on are told that the gateway
@@ -129,7 +141,17 @@ impl Edge {
             drop(permit);
         };
         edge.flows.spawn(flow.instrument(span));
+        edge.watched.call_once(|| self.watch_door());
         Ok(handshake.response())
+    }
+
+    /// As long as the edge is open.
+    fn watch_door(&self) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let closing = this.0.closing.clone();
+            closing.run_until_cancelled(this.0.door.watch()).await;
+        });
     }
 
     async fn carry(&self, info: FlowInfo, stream: TokioIo<hyper::upgrade::Upgraded>) {
@@ -137,11 +159,13 @@ impl Edge {
         let (outbound, waiting) = mpsc::channel(edge.limits.queue);
         tracing::info!(secure = info.secure, "flow opened");
         let inbound = edge.upstream.open(info, outbound);
-        let ends = Ends {
+        let house = House {
+            limits: &edge.limits,
+            door: &edge.door,
             draining: &edge.draining,
             closing: &edge.closing,
         };
-        let end = socket::carry(stream, inbound, waiting, &edge.limits, ends).await;
+        let end = socket::carry(stream, inbound, waiting, house).await;
         tracing::info!(%end, "flow closed");
     }
 }

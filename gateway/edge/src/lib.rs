@@ -17,6 +17,7 @@
 
 mod admission;
 mod bridge;
+mod door;
 mod edge;
 mod handshake;
 mod origin;
@@ -25,10 +26,12 @@ mod socket;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sidetone_sip::{FlowId, Response};
 use tokio::sync::mpsc;
+use tokio_util::sync::PollSender;
 
 pub use bridge::*;
 pub use edge::Edge;
@@ -62,13 +65,44 @@ pub trait TicketOffice: Send + Sync + 'static {
 
 /// Where SIP goes: the embedded switch, or a PBX.
 pub trait Upstream: Send + Sync + 'static {
-    /// A flow opened. Each WebSocket message is sent into the returned bounded queue; when the
-    /// queue is full, the flow's socket waits. The flow is gone when the sender is dropped.
+    /// A flow opened. What its client says is delivered to what is returned; the flow is gone when
+    /// that is dropped.
     ///
     /// The upstream writes whole messages into `outbound`, a bounded queue: a full one
     /// (`try_send` fails) means that the browser doesn't read, and dropping `outbound` closes the
     /// flow's socket.
-    fn open(&self, flow: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>>;
+    fn open(&self, flow: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound>;
+}
+
+/// An upstream's end of a flow: what the client says goes in here, one WebSocket message at a time.
+pub trait Inbound: Send + Sync {
+    /// Whether there is room for a message; while there is none, the flow's socket isn't read.
+    ///
+    /// # Errors
+    /// [`Gone`], if the upstream has closed the flow.
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Gone>>;
+
+    /// Takes a message, for which there is room.
+    ///
+    /// # Errors
+    /// [`Gone`], if the upstream has closed the flow.
+    fn deliver(&mut self, message: Vec<u8>) -> Result<(), Gone>;
+}
+
+/// The upstream has closed the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the upstream has closed the flow")]
+pub struct Gone;
+
+/// A bounded queue, which some task of the upstream works off.
+impl Inbound for PollSender<Vec<u8>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        self.poll_reserve(context).map_err(|_| Gone)
+    }
+
+    fn deliver(&mut self, message: Vec<u8>) -> Result<(), Gone> {
+        self.send_item(message).map_err(|_| Gone)
+    }
 }
 
 /// The other end of an HTTP connection. Who accepts connections puts it into the extensions of

@@ -9,22 +9,29 @@
 //! ```
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
-use crate::Limits;
+use crate::door::{Door, PAUSE, Verdict};
+use crate::{Gone, Inbound, Limits};
 
 /// How long a client has to hang up after our Close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is read at once. Each flow keeps as much, even if nothing is said over it for hours.
+const READ_BUFFER: usize = 1024;
 
 /// Why a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +89,11 @@ impl From<Error> for End {
     }
 }
 
-/// What the gateway itself may end a flow for.
+/// What is the same for all flows.
 #[derive(Clone, Copy)]
-pub(crate) struct Ends<'a> {
+pub(crate) struct House<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) door: &'a Door,
     /// From now on it is the gateway that ends, even if the upstream closes the flow.
     pub(crate) draining: &'a CancellationToken,
     /// Every flow is over.
@@ -94,93 +103,151 @@ pub(crate) struct Ends<'a> {
 /// Carries messages until one side ends it.
 pub(crate) async fn carry<S>(
     stream: S,
-    inbound: mpsc::Sender<Vec<u8>>,
+    mut inbound: Box<dyn Inbound>,
     mut outbound: mpsc::Receiver<Vec<u8>>,
-    limits: &Limits,
-    ends: Ends<'_>,
+    house: House<'_>,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let limits = house.limits;
     let config = WebSocketConfig::default()
-        .read_buffer_size(4096)
+        .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_message_size(Some(limits.message))
         .max_frame_size(Some(limits.message));
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    let end = exchange(&mut socket, &inbound, &mut outbound, limits, ends).await;
+    let end = exchange(&mut socket, &mut *inbound, &mut outbound, house).await;
     drop((inbound, outbound));
     // A client that doesn't hang up within the time has had its chance.
-    let _ = timeout(CLOSE_PATIENCE, async {
+    let farewell = timeout(CLOSE_PATIENCE, async {
         match end.close_code() {
             Some(code) => close(&mut socket, code, end).await,
             // The socket has queued the Close that answers the client's.
             None if end == End::PeerClosed => socket.flush().await,
             None => Ok(()),
         }
-    })
-    .await;
+    });
+    // Boxed, so that a flow that waits is small.
+    let _ = Box::pin(farewell).await;
     end
 }
 
 async fn exchange<S>(
     socket: &mut WebSocketStream<S>,
-    inbound: &mpsc::Sender<Vec<u8>>,
+    inbound: &mut dyn Inbound,
     outbound: &mut mpsc::Receiver<Vec<u8>>,
-    limits: &Limits,
-    ends: Ends<'_>,
+    house: House<'_>,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut next_ping = Instant::now() + limits.ping_interval;
-    let mut asked = false;
+    let House { limits, door, .. } = house;
+    let mut closing = pin!(house.closing.cancelled());
+    let mut silence = Silence::new(limits);
+    let mut alarm = pin!(sleep_until(silence.until));
     // A frame is only read when the upstream has room for what it may carry.
-    let mut room = None;
+    let mut room = false;
+    // Who was sent away isn't read for a while.
+    let mut pause: Option<Pin<Box<Sleep>>> = None;
     loop {
         let step = tokio::select! {
-            () = ends.closing.cancelled() => Err(End::Shutdown),
+            () = &mut closing => Err(End::Shutdown),
             message = outbound.recv() => match message {
                 Some(message) => send(socket, sip_message(message), limits).await,
                 None => Err(End::Upstream),
             },
-            permit = inbound.reserve(), if room.is_none() => match permit {
-                Ok(permit) => {
-                    room = Some(permit);
-                    Ok(())
+            ready = poll_fn(|context| inbound.poll_ready(context)), if !room => {
+                room = true;
+                ready.map_err(End::from)
+            }
+            () = poll_fn(|context| poll_end(&mut pause, context)), if pause.is_some() => {
+                pause = None;
+                Ok(())
+            }
+            frame = socket.next(), if room && pause.is_none() => {
+                silence.broken(limits);
+                if silence.until < alarm.deadline() {
+                    alarm.as_mut().reset(silence.until);
                 }
-                Err(_) => Err(End::Upstream),
-            },
-            frame = socket.next(), if room.is_some() => {
-                asked = false;
-                next_ping = Instant::now() + limits.ping_interval;
                 match sip_bytes(frame) {
-                    Ok(Some(bytes)) => {
-                        if let Some(room) = room.take() {
-                            room.send(bytes);
+                    Ok(Some(bytes)) => match door.judge(bytes) {
+                        Verdict::Enters(bytes) => {
+                            room = false;
+                            inbound.deliver(bytes).map_err(End::from)
                         }
-                        Ok(())
-                    }
+                        Verdict::Refused(answer) => {
+                            pause = Some(Box::pin(sleep(PAUSE)));
+                            send(socket, sip_message(answer), limits).await
+                        }
+                        Verdict::Dropped => Ok(()),
+                    },
                     Ok(None) => Ok(()),
                     Err(end) => Err(end),
                 }
             }
-            () = sleep_until(next_ping) => {
-                // Silence means nothing while we do not listen.
-                if asked && room.is_some() {
-                    Err(End::Silent)
-                } else {
-                    asked = true;
-                    next_ping = Instant::now() + limits.pong_timeout;
-                    send(socket, Message::Ping(Bytes::new()), limits).await
+            () = &mut alarm => {
+                let asks = silence.on_alarm(limits, room && pause.is_none());
+                alarm.as_mut().reset(silence.until);
+                match asks {
+                    Ok(true) => send(socket, Message::Ping(Bytes::new()), limits).await,
+                    Ok(false) => Ok(()),
+                    Err(end) => Err(end),
                 }
             }
         };
         match step {
-            Err(End::Upstream) if ends.draining.is_cancelled() => return End::Shutdown,
+            Err(End::Upstream) if house.draining.is_cancelled() => return End::Shutdown,
             Err(end) => return end,
             Ok(()) => {}
         }
+    }
+}
+
+fn poll_end(pause: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> Poll<()> {
+    match pause {
+        Some(sleep) => sleep.as_mut().poll(context),
+        None => Poll::Ready(()),
+    }
+}
+
+/// How long nothing has been heard.
+struct Silence {
+    /// When it is too long: for a ping, or after it for the flow. The alarm may ring before, since
+    /// setting it anew for each frame would cost more than ringing once in vain.
+    until: Instant,
+    asked: bool,
+}
+
+impl Silence {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            until: Instant::now() + limits.ping_interval,
+            asked: false,
+        }
+    }
+
+    fn broken(&mut self, limits: &Limits) {
+        *self = Self::new(limits);
+    }
+
+    /// Whether to ping now. Silence means nothing while we do not listen.
+    fn on_alarm(&mut self, limits: &Limits, listening: bool) -> Result<bool, End> {
+        if Instant::now() < self.until {
+            return Ok(false);
+        }
+        if self.asked && listening {
+            return Err(End::Silent);
+        }
+        self.asked = true;
+        self.until = Instant::now() + limits.pong_timeout;
+        Ok(true)
+    }
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Upstream
     }
 }
 

@@ -1,7 +1,7 @@
 //! The embedded PBX: registrar, calls, services.
 //!
 //! ```text
-//! flows ⇄ Switch (actor: channels, clock) ⇄ Exchange (sans-IO) ─┬─ UserAgent   SIP
+//! flows ⇄ Switch (tasks, channels, clock) ⇄ Exchange (sans-IO) ─┬─ UserAgent   SIP
 //!                       ⇅                                       ├─ Registrar   who is where
 //!                   Services                                    ├─ DialPlan    what numbers mean
 //!                                                               └─ Call        legs of one call

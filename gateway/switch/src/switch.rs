@@ -1,26 +1,30 @@
-//! The task around [`Exchange`]: it owns all state, turns channels into inputs and outputs into
-//! channels, and asks tokio what time it is.
+//! The tasks' side of [`Exchange`]: it turns messages into inputs and outputs into messages, and asks
+//! tokio what time it is.
+//!
+//! There is no task that all messages would have to go to and come back from. Whoever has an input
+//! puts it into the queue, and whoever finds the exchange free works the queue off, for the others
+//! too; so a REGISTER is answered within the task that has read it. One more task, the clerk, sleeps
+//! until something is due.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sidetone_edge::{FlowInfo, Person, Upstream};
+use sidetone_edge::{FlowInfo, Gone, Inbound, Person, Upstream};
 use sidetone_sip::message::{Incoming, Limits, read_frame};
 use sidetone_sip::{FlowId, Message, Moment, Status, Text};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::SwitchConfig;
 use crate::exchange::{CallKey, Exchange, Output, Snapshot};
 use crate::random::OsTokens;
 use crate::service::{Report, Service, ServiceCall, ServiceEvent};
 
-/// Messages of one flow that may wait for the switch; then its socket waits.
-const FLOW_QUEUE: usize = 16;
-/// Messages of all flows that may wait. Each flow waits in line for a place, so that one that
-/// floods can't keep the others out.
+/// Inputs that may wait for whoever is at work; who brings one more waits for them to be done.
 const QUEUE: usize = 64;
 
 enum Input {
@@ -35,6 +39,9 @@ enum Input {
     FlowClosed {
         flow: FlowId,
     },
+    Reported(Report),
+    /// Something may be due.
+    Due,
     Shutdown {
         patience: Duration,
     },
@@ -42,21 +49,26 @@ enum Input {
 
 /// The embedded PBX. Cloning gives another handle; the switch runs until it is shut down.
 #[derive(Clone)]
-pub struct Switch {
-    inputs: mpsc::Sender<Input>,
+pub struct Switch(Arc<Shared>);
+
+struct Shared {
+    inputs: Mutex<VecDeque<Input>>,
+    desk: Mutex<Desk>,
     snapshot: watch::Receiver<Snapshot>,
-    runtime: Handle,
+    /// The switch has been shut down, or nobody can reach it any more.
+    over: CancellationToken,
 }
 
 impl Switch {
     /// Starts a switch with these services by number. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(config: SwitchConfig, services: BTreeMap<Text, Arc<dyn Service>>) -> Self {
-        let (inputs, receiver) = mpsc::channel(QUEUE);
         let (reporter, reports) = mpsc::unbounded_channel();
         let (publisher, snapshot) = watch::channel(Snapshot::default());
         let runtime = Handle::current();
-        let actor = Actor {
+        let over = CancellationToken::new();
+        let sooner = Arc::new(Notify::new());
+        let desk = Desk {
             exchange: Exchange::new(
                 config,
                 services.keys().cloned(),
@@ -64,8 +76,6 @@ impl Switch {
                 Box::new(OsTokens),
             ),
             origin: Instant::now(),
-            inputs: receiver,
-            reports,
             reporter,
             publisher,
             outbound: HashMap::new(),
@@ -73,72 +83,158 @@ impl Switch {
             services,
             running: HashMap::new(),
             deadline: None,
+            alarm: None,
+            sooner: Arc::clone(&sooner),
+            runtime: runtime.clone(),
+            over: over.clone(),
         };
-        runtime.spawn(actor.run());
-        Self {
-            inputs,
+        let shared = Arc::new(Shared {
+            inputs: Mutex::default(),
+            desk: Mutex::new(desk),
             snapshot,
-            runtime,
-        }
+            over,
+        });
+        runtime.spawn(clerk(Arc::downgrade(&shared), reports, sooner));
+        Self(shared)
     }
 
     /// The figures of this moment.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        *self.snapshot.borrow()
+        *self.0.snapshot.borrow()
     }
 
     /// Waits until the figures are such that `wanted` holds; false if the switch ended before.
     pub async fn wait_until(&self, wanted: impl FnMut(&Snapshot) -> bool) -> bool {
-        self.snapshot.clone().wait_for(wanted).await.is_ok()
+        let mut snapshot = self.0.snapshot.clone();
+        tokio::select! {
+            seen = snapshot.wait_for(wanted) => seen.is_ok(),
+            () = self.0.over.cancelled() => false,
+        }
     }
 
     /// Ends all calls with a Reason, takes no new ones, and closes all flows when the phones have
     /// answered, or after `patience`.
     pub async fn shutdown(&self, patience: Duration) {
-        // An error means that it has ended already.
-        let _ = self.inputs.send(Input::Shutdown { patience }).await;
-        self.inputs.closed().await;
+        self.0.give(Input::Shutdown { patience });
+        self.0.over.cancelled().await;
     }
 }
 
 impl Upstream for Switch {
-    fn open(&self, flow: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>> {
-        let (sender, receiver) = mpsc::channel(FLOW_QUEUE);
-        self.runtime
-            .spawn(pump(flow, outbound, receiver, self.inputs.clone()));
-        sender
+    fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
+        let flow = info.id;
+        self.0.give(Input::FlowOpened { info, outbound });
+        let shared = Arc::clone(&self.0);
+        Box::new(OpenFlow { flow, shared })
     }
 }
 
-/// Hands one flow's messages to the switch, in order. Ends with the flow or with the switch.
-async fn pump(
-    info: FlowInfo,
-    outbound: mpsc::Sender<Vec<u8>>,
-    mut messages: mpsc::Receiver<Vec<u8>>,
-    inputs: mpsc::Sender<Input>,
-) {
-    let flow = info.id;
-    if inputs
-        .send(Input::FlowOpened { info, outbound })
-        .await
-        .is_err()
-    {
-        return;
+/// One flow's way to the switch; the flow is gone when this is dropped.
+struct OpenFlow {
+    flow: FlowId,
+    shared: Arc<Shared>,
+}
+
+impl Inbound for OpenFlow {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        Poll::Ready(match self.shared.over.is_cancelled() {
+            true => Err(Gone),
+            false => Ok(()),
+        })
     }
-    while let Some(bytes) = messages.recv().await {
-        if inputs.send(Input::Received { flow, bytes }).await.is_err() {
-            return;
+
+    fn deliver(&mut self, bytes: Vec<u8>) -> Result<(), Gone> {
+        let flow = self.flow;
+        self.shared.give(Input::Received { flow, bytes });
+        Ok(())
+    }
+}
+
+impl Drop for OpenFlow {
+    fn drop(&mut self) {
+        let flow = self.flow;
+        self.shared.give(Input::FlowClosed { flow });
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.over.cancel();
+    }
+}
+
+impl Shared {
+    fn give(&self, input: Input) {
+        let waiting = {
+            let mut inputs = self.inputs();
+            inputs.push_back(input);
+            inputs.len()
+        };
+        let mut desk = match waiting <= QUEUE {
+            true => self.try_desk(),
+            false => Some(self.desk.lock().unwrap_or_else(PoisonError::into_inner)),
+        };
+        while let Some(mut free) = desk.take() {
+            while let Some(input) = { self.inputs().pop_front() } {
+                free.on_input(input);
+            }
+            drop(free);
+            // Who brought an input just now found the desk taken.
+            if !self.inputs().is_empty() {
+                desk = self.try_desk();
+            }
         }
     }
-    let _ = inputs.send(Input::FlowClosed { flow }).await;
+
+    fn inputs(&self) -> MutexGuard<'_, VecDeque<Input>> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// None if somebody works at it, who will also see to what has come meanwhile.
+    fn try_desk(&self) -> Option<MutexGuard<'_, Desk>> {
+        match self.desk.try_lock() {
+            Ok(desk) => Some(desk),
+            Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
-struct Actor {
+/// Brings in what is due, and what services report.
+async fn clerk(
+    shared: Weak<Shared>,
+    mut reports: mpsc::UnboundedReceiver<Report>,
+    sooner: Arc<Notify>,
+) {
+    let Some(over) = shared.upgrade().map(|shared| shared.over.clone()) else {
+        return;
+    };
+    let mut alarm = None;
+    loop {
+        let input = tokio::select! {
+            () = over.cancelled() => return,
+            () = sooner.notified() => None,
+            Some(report) = reports.recv() => Some(Input::Reported(report)),
+            () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {
+                Some(Input::Due)
+            }
+        };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if let Some(input) = input {
+            shared.give(input);
+        }
+        let desk = shared.desk.lock();
+        alarm = desk.unwrap_or_else(PoisonError::into_inner).alarm;
+    }
+}
+
+/// All state, and where outputs go.
+struct Desk {
     exchange: Exchange,
     origin: Instant,
-    inputs: mpsc::Receiver<Input>,
-    reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     publisher: watch::Sender<Snapshot>,
     outbound: HashMap<FlowId, mpsc::Sender<Vec<u8>>>,
@@ -149,38 +245,20 @@ struct Actor {
     running: HashMap<CallKey, mpsc::Sender<String>>,
     /// When a shutdown is over even if phones don't answer.
     deadline: Option<Instant>,
+    /// When the clerk wakes.
+    alarm: Option<Instant>,
+    /// Tells the clerk to wake earlier.
+    sooner: Arc<Notify>,
+    runtime: Handle,
+    over: CancellationToken,
 }
 
-impl Actor {
-    async fn run(mut self) {
-        loop {
-            let wake = self.flush();
-            if self.deadline.is_some() && self.exchange.is_quiet() {
-                return;
-            }
-            tokio::select! {
-                input = self.inputs.recv() => match input {
-                    Some(input) => self.on_input(input),
-                    // Nobody can reach the switch any more.
-                    None => return,
-                },
-                Some((call, event)) = self.reports.recv() => {
-                    let now = self.now();
-                    self.exchange.handle_service(now, call, event);
-                }
-                () = sleep_until(wake.unwrap_or(self.origin)), if wake.is_some() => {
-                    let now = self.now();
-                    self.exchange.handle_timer(now);
-                }
-                () = sleep_until(self.deadline.unwrap_or(self.origin)), if self.deadline.is_some() => {
-                    tracing::warn!("some phones did not say goodbye in time");
-                    return;
-                }
-            }
-        }
-    }
-
+impl Desk {
     fn on_input(&mut self, input: Input) {
+        // What comes after the end, such as a new flow, is closed by being dropped.
+        if self.over.is_cancelled() {
+            return;
+        }
         let now = self.now();
         match input {
             Input::FlowOpened { info, outbound } => {
@@ -192,10 +270,44 @@ impl Actor {
             }
             Input::Received { flow, bytes } => self.exchange.handle_received(now, flow, bytes),
             Input::FlowClosed { flow } => self.on_flow_closed(now, flow),
+            Input::Reported((call, event)) => self.exchange.handle_service(now, call, event),
+            Input::Due => self.on_due(now),
             Input::Shutdown { patience } => {
                 self.deadline = Some(Instant::now() + patience);
                 self.exchange.handle_shutdown(now);
             }
+        }
+        let wake = self.flush();
+        self.set_alarm(wake);
+        if self.deadline.is_some() && self.exchange.is_quiet() {
+            self.end();
+        }
+    }
+
+    fn on_due(&mut self, now: Moment) {
+        self.alarm = None;
+        if self.deadline.is_some_and(|at| at <= Instant::now()) {
+            tracing::warn!("some phones did not say goodbye in time");
+            return self.end();
+        }
+        self.exchange.handle_timer(now);
+    }
+
+    fn end(&mut self) {
+        self.outbound.clear();
+        self.people.clear();
+        self.running.clear();
+        self.over.cancel();
+    }
+
+    /// Waking too early does no harm, so the alarm is only ever set earlier.
+    fn set_alarm(&mut self, wake: Option<Instant>) {
+        let next = wake.into_iter().chain(self.deadline).min();
+        if let Some(next) = next
+            && self.alarm.is_none_or(|alarm| next < alarm)
+        {
+            self.alarm = Some(next);
+            self.sooner.notify_one();
         }
     }
 
@@ -255,7 +367,7 @@ impl Actor {
         // The first offer finds an empty queue.
         let _ = offers.try_send(offer);
         self.running.insert(call, offers);
-        tokio::spawn(service.run(service_call));
+        self.runtime.spawn(service.run(service_call));
     }
 
     fn offer_service(&mut self, call: CallKey, offer: String) {

@@ -11,6 +11,7 @@ use sidetone_sip::message::HeaderName;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite;
+use tokio_util::sync::PollSender;
 
 use super::config::{Protocol, Target, UpstreamConfig};
 use super::link::{self, Hop};
@@ -19,7 +20,7 @@ use super::pbx::Pbx;
 use super::token::TokenKey;
 use super::watch::Prober;
 use super::{Bridge, BridgeConfig, BridgeError};
-use crate::{FlowInfo, Upstream};
+use crate::{FlowInfo, Inbound, Upstream};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -209,7 +210,7 @@ fn bad_certificate(why: &CertificateError, target: &Target) -> String {
 struct Nobody;
 
 impl Upstream for Nobody {
-    fn open(&self, _: FlowInfo, _: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>> {
-        mpsc::channel(1).0
+    fn open(&self, _: FlowInfo, _: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
+        Box::new(PollSender::new(mpsc::channel(1).0))
     }
 }

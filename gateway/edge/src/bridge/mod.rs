@@ -46,7 +46,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, PollSender};
 use tokio_util::task::TaskTracker;
 
 pub use anchor::*;
@@ -61,7 +61,7 @@ use self::phone::Phone;
 use self::phones::Phones;
 use self::seat::Seat;
 use self::shared::Shared;
-use crate::{FlowInfo, Upstream};
+use crate::{FlowInfo, Inbound, Upstream};
 
 /// Messages of one browser that may wait.
 const FLOW_QUEUE: usize = 16;
@@ -163,7 +163,7 @@ impl Bridge {
 }
 
 impl Upstream for Bridge {
-    fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>> {
+    fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
         let (sender, inbound) = mpsc::channel(FLOW_QUEUE);
         let seat = Seat {
             info,
@@ -174,7 +174,7 @@ impl Upstream for Bridge {
             unserved: Vec::new(),
         };
         Phone::start(Arc::clone(&self.shared), seat);
-        sender
+        Box::new(PollSender::new(sender))
     }
 }
 

@@ -1,10 +1,12 @@
 //! The browser's end of a phone: one WebSocket.
 
+use std::future::poll_fn;
+
 use tokio::sync::mpsc;
 
 use super::binding::Binding;
 use super::token::UpstreamId;
-use crate::{FlowInfo, Upstream};
+use crate::{FlowInfo, Inbound, Upstream};
 
 /// One WebSocket, as long as it lives. The phone outlives it and may get another one.
 pub(crate) struct Seat {
@@ -12,7 +14,7 @@ pub(crate) struct Seat {
     pub(crate) inbound: mpsc::Receiver<Vec<u8>>,
     pub(crate) outbound: mpsc::Sender<Vec<u8>>,
     /// The embedded switch's end of it, once something was for the switch.
-    pub(crate) switch: Option<mpsc::Sender<Vec<u8>>>,
+    pub(crate) switch: Option<Box<dyn Inbound>>,
     /// What has registered over it.
     pub(crate) bindings: Vec<Binding>,
     /// Where it wanted to register in vain: many a phone does not try again by itself.
@@ -31,9 +33,10 @@ impl Seat {
 
     /// Hands a message to the embedded switch; false if that has closed the flow.
     pub(crate) async fn pass_to_switch(&mut self, switch: &dyn Upstream, bytes: Vec<u8>) -> bool {
-        let queue = self
+        let end = self
             .switch
             .get_or_insert_with(|| switch.open(self.info.clone(), self.outbound.clone()));
-        queue.send(bytes).await.is_ok()
+        let ready = poll_fn(|context| end.poll_ready(context)).await;
+        ready.and_then(|()| end.deliver(bytes)).is_ok()
     }
 }

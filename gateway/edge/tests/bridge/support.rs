@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::Extension;
 use futures_util::{SinkExt, StreamExt};
 use sidetone_edge::{
-    Bridge, BridgeConfig, Edge, FlowInfo, Limits, MediaAnchor, MediaMode, Peer, Srtp, TokenKey,
-    Upstream, UpstreamConfig,
+    Bridge, BridgeConfig, Edge, FlowInfo, Inbound, Limits, MediaAnchor, MediaMode, Peer, Srtp,
+    TokenKey, Upstream, UpstreamConfig,
 };
 use sidetone_sip::message::{self, Incoming, read_frame};
 use sidetone_sip::{Message, Method, Request, Response, Status};
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::sync::PollSender;
 
 /// What is not there by then will never be.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,7 +82,7 @@ impl Switch {
 }
 
 impl Upstream for Switch {
-    fn open(&self, _: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>> {
+    fn open(&self, _: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
         let (sender, mut inbound) = mpsc::channel::<Vec<u8>>(16);
         let heard = self.0.clone();
         tokio::spawn(async move {
@@ -89,7 +90,7 @@ impl Upstream for Switch {
                 let _ = heard.send((bytes, outbound.clone()));
             }
         });
-        sender
+        Box::new(PollSender::new(sender))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use futures_util::{SinkExt, StreamExt};
-use sidetone_edge::{Edge, FlowInfo, Limits, Peer, Upstream};
+use sidetone_edge::{Edge, FlowInfo, Inbound, Limits, Peer, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::sync::PollSender;
 
 /// What is not there by then will never be.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +44,7 @@ struct Recorder {
 }
 
 impl Upstream for Recorder {
-    fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> mpsc::Sender<Vec<u8>> {
+    fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
         let (sender, inbound) = mpsc::channel(self.inbound);
         let flow = Flow {
             info,
@@ -52,7 +53,7 @@ impl Upstream for Recorder {
         };
         let sent = self.flows.send(flow);
         assert!(sent.is_ok(), "the test waits for flows");
-        sender
+        Box::new(PollSender::new(sender))
     }
 }
 

@@ -61,6 +61,12 @@ impl Collector for Now {
         }
         counter(
             &mut encoder,
+            "refused_requests",
+            "Requests that were answered with 503, because more was asked than can be done",
+            &[(&[], self.edge.refused())],
+        )?;
+        counter(
+            &mut encoder,
             "switch_calls_set_up",
             "Calls of the embedded switch, answered or not",
             &[(&[], switch.calls_total)],

@@ -24,7 +24,7 @@ fn switch() -> Switch {
 
 struct Client {
     id: u64,
-    sender: mpsc::Sender<Vec<u8>>,
+    inbound: Box<dyn Inbound>,
     receiver: mpsc::Receiver<Vec<u8>>,
 }
 
@@ -38,10 +38,10 @@ impl Client {
             secure: false,
         };
         let (outbound, receiver) = mpsc::channel(queue);
-        let sender = switch.open(info, outbound);
+        let inbound = switch.open(info, outbound);
         Self {
             id,
-            sender,
+            inbound,
             receiver,
         }
     }
@@ -61,8 +61,9 @@ impl Client {
         .into_bytes()
     }
 
-    async fn ask(&self, n: u32) {
-        self.sender.send(self.options(n)).await.unwrap();
+    fn ask(&mut self, n: u32) {
+        let message = self.options(n);
+        self.inbound.deliver(message).unwrap();
     }
 
     /// The first line of the next message; none when the flow was closed.
@@ -78,9 +79,9 @@ const OK: Option<&str> = Some("SIP/2.0 200 OK");
 async fn a_message_is_answered_on_its_flow() {
     let switch = switch();
     let (mut a, mut b) = (Client::open(&switch, 1, 8), Client::open(&switch, 2, 8));
-    a.ask(1).await;
+    a.ask(1);
     assert_eq!(a.hear().await.as_deref(), OK);
-    b.ask(1).await;
+    b.ask(1);
     assert_eq!(b.hear().await.as_deref(), OK);
     assert!(a.receiver.try_recv().is_err());
 }
@@ -101,12 +102,12 @@ async fn a_flow_that_does_not_read_is_closed_and_no_other() {
     let switch = switch();
     let (mut deaf, mut good) = (Client::open(&switch, 1, 1), Client::open(&switch, 2, 8));
     for n in 1..=3 {
-        deaf.ask(n).await;
+        deaf.ask(n);
     }
     assert!(switch.wait_until(|s| s.flows == 1).await);
     assert_eq!(deaf.hear().await.as_deref(), OK);
     assert_eq!(deaf.hear().await, None);
-    good.ask(1).await;
+    good.ask(1);
     assert_eq!(good.hear().await.as_deref(), OK);
 }
 
@@ -114,15 +115,19 @@ async fn a_flow_that_does_not_read_is_closed_and_no_other() {
 async fn a_flood_on_one_flow_keeps_no_other_out() {
     let switch = switch();
     let mut flooder = Client::open(&switch, 1, 8);
+    let mut heard = std::mem::replace(&mut flooder.receiver, mpsc::channel(1).1);
     let mut good = Client::open(&switch, 2, 8);
-    let flood = flooder.sender.clone();
-    let rubbish = tokio::spawn(async move { while flood.send(vec![0xff; 2_000]).await.is_ok() {} });
+    let rubbish = tokio::spawn(async move {
+        while flooder.inbound.deliver(vec![0xff; 2_000]).is_ok() {
+            tokio::task::yield_now().await;
+        }
+    });
     for n in 1..=20 {
-        good.ask(n).await;
+        good.ask(n);
         assert_eq!(good.hear().await.as_deref(), OK);
     }
     rubbish.abort();
-    assert!(flooder.receiver.try_recv().is_err());
+    assert!(heard.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -256,7 +256,9 @@ impl Line {
 
     fn on_message(&mut self, message: &str, outcome: &mut Outcome) {
         let status = sip::status(message);
-        if (100..200).contains(&status) {
+        let asks = matches!(self.stage, Stage::Asking { .. });
+        let repeated = !asks && status == 200 && sip::method(message) == "INVITE";
+        if (100..200).contains(&status) || repeated {
             return;
         }
         match (std::mem::replace(&mut self.stage, Stage::Idle), status) {

@@ -21,20 +21,23 @@ pub(crate) fn start() -> SocketAddr {
     here
 }
 
-/// A 200 to an INVITE and to whom it went.
-type Accepted = (String, SocketAddr);
+/// A 200 to an INVITE, to whom it went, and when it goes there again.
+type Accepted = (String, SocketAddr, Instant);
 
 fn answer(socket: &UdpSocket, here: SocketAddr) {
     let contact = format!("sip:answering@{here}");
     let mut unconfirmed: HashMap<String, Accepted> = HashMap::new();
-    let mut repeat = Instant::now() + REPEAT;
+    let mut look = Instant::now() + REPEAT;
     let mut buffer = [0; 8192];
     loop {
-        if Instant::now() >= repeat {
-            repeat = Instant::now() + REPEAT;
-            for (response, to) in unconfirmed.values() {
+        let now = Instant::now();
+        if now >= look {
+            look = now + REPEAT / 2;
+            let unconfirmed = unconfirmed.values_mut();
+            for (response, to, due) in unconfirmed.filter(|(.., due)| *due <= now) {
+                *due = now + REPEAT;
                 // A server that has ended needs no answer.
-                let _ = socket.send_to(response.as_bytes(), to);
+                let _ = socket.send_to(response.as_bytes(), *to);
             }
         }
         let Ok((length, from)) = socket.recv_from(&mut buffer) else {
@@ -48,7 +51,7 @@ fn answer(socket: &UdpSocket, here: SocketAddr) {
         for response in sip::answers(request, &contact) {
             let _ = socket.send_to(response.as_bytes(), from);
             if request.starts_with("INVITE ") && sip::status(&response) == 200 {
-                unconfirmed.insert(call.to_owned(), (response, from));
+                unconfirmed.insert(call.to_owned(), (response, from, now + REPEAT));
             }
         }
     }

@@ -13,24 +13,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Phone {
     stream: TcpStream,
     inbox: Vec<u8>,
+    /// Whose phone it is.
+    server: &'static str,
     pub(crate) user: String,
     pub(crate) registration: Registration,
 }
 
 impl Phone {
     /// Phone `number` at the server of this address.
-    pub(crate) fn connect(server: SocketAddr, path: &str, number: usize) -> Self {
-        let stream = TcpStream::connect(server).unwrap();
+    pub(crate) fn connect(
+        server: &'static str,
+        address: SocketAddr,
+        path: &str,
+        number: usize,
+    ) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let user = (10_000 + number).to_string();
         let mut phone = Self {
             stream,
             inbox: Vec::new(),
+            server,
             registration: Registration::new(user.clone()),
             user,
         };
-        phone.shake_hands(server, path);
+        phone.shake_hands(address, path);
         phone
     }
 
@@ -111,7 +119,10 @@ impl Phone {
 
     fn read(&mut self) {
         let mut bytes = [0; 16 * 1024];
-        let length = self.stream.read(&mut bytes).unwrap();
+        let length = match self.stream.read(&mut bytes) {
+            Ok(length) => length,
+            Err(error) => panic!("{} hears nothing at {}: {error}", self.user, self.server),
+        };
         assert!(length > 0, "{} was cut off", self.user);
         self.inbox.extend(&bytes[..length]);
     }

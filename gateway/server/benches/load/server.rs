@@ -42,7 +42,7 @@ impl Server {
 
     /// Phone `number`, connected.
     pub(crate) fn connect(&self, number: usize) -> Phone {
-        Phone::connect(self.address, self.path, number)
+        Phone::connect(self.name, self.address, self.path, number)
     }
 
     /// Microseconds that its processes have run.

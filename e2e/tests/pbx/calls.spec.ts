@@ -1,5 +1,5 @@
 import { ASTERISK, MUSIC } from '../../support/asterisk.ts';
-import { expect, party, person, test, type WayName } from '../../support/pbx.ts';
+import { expect, missing, party, person, test, type WayName } from '../../support/pbx.ts';
 import { expectSilence, expectSound, expectTone } from '../../support/probe.ts';
 
 test.skip(!ASTERISK, 'Asterisk is missing');
@@ -7,8 +7,9 @@ test.skip(!ASTERISK, 'Asterisk is missing');
 const relayed = 'plain RTP over UDP';
 const direct = 'WebRTC over WS';
 
-for (const way of [relayed, 'SDES over TLS', direct] satisfies WayName[]) {
+for (const way of [relayed, 'SDES over TLS', direct, 'Kamailio by UDP', 'Kamailio by TCP'] satisfies WayName[]) {
   test(`${way}: calls a plain SIP phone, and both hear each other`, async ({ phones, baresip: _ }) => {
+    test.skip(!!missing(way), missing(way));
     const phone = await phones.of(person(way));
     const card = await phone.call(party('207'));
     await card.expectPhase('active');
@@ -21,6 +22,7 @@ for (const way of [relayed, 'SDES over TLS', direct] satisfies WayName[]) {
   });
 
   test(`${way}: is called by a plain SIP phone, and both hear each other`, async ({ phones, baresip }) => {
+    test.skip(!!missing(way), missing(way));
     const who = person(way);
     const phone = await phones.of(who);
     await baresip.dial(who.name);

@@ -1,6 +1,6 @@
-import { ASTERISK } from '../../support/asterisk.ts';
+import { ASTERISK, MUSIC } from '../../support/asterisk.ts';
 import { expect, party, person, test, type WayName } from '../../support/pbx.ts';
-import { expectSound, nextPacket } from '../../support/probe.ts';
+import { expectSound, expectTone, nextPacket } from '../../support/probe.ts';
 import { NO_CONNECTION } from '../../support/troubles.ts';
 
 test.skip(!ASTERISK, 'Asterisk is missing');
@@ -43,13 +43,13 @@ test.describe('when Asterisk was killed and has forgotten everything', () => {
 });
 
 test('a direct call outlives the death of the gateway', async ({ phones, jssip, gateway }) => {
-  const [phone, other] = await Promise.all([phones.of(person('WebRTC over WS')), jssip(person('WebRTC over WSS'))]);
-  const card = await phone.call(party('600'));
+  const clerk = 'WebRTC over WSS';
+  const [phone, other] = await Promise.all([phones.of(person('WebRTC over WS')), jssip(person(clerk))]);
+  const card = await phone.call(party(person(clerk).name));
   await card.expectPhase('active');
-  await other.call('600');
   await gateway.kill();
-  await Promise.all([expectSound(phone.page), expectSound(other.page)]);
   await phone.expectLine('down');
+  await Promise.all([expectSound(phone.page), expectSound(other.page)]);
 
   await other.forget();
   await gateway.restart();
@@ -57,12 +57,14 @@ test('a direct call outlives the death of the gateway', async ({ phones, jssip, 
   await other.expect('registered');
   await Promise.all([expectSound(phone.page), expectSound(other.page)]);
   await other.hold();
+  await expectTone(phone.page, MUSIC);
   await other.resume();
-  await expectSound(other.page);
+  await Promise.all([expectSound(phone.page), expectSound(other.page)]);
+  await other.refer(0, '603');
+  await other.expect('0 transferred');
+  await expectTone(phone.page, MUSIC);
   await card.hangUp();
   await card.expectEnd('You hung up');
-  await other.hangUp();
-  await other.expect('0 ended');
 });
 
 for (const way of ['plain RTP over UDP', 'plain RTP over TCP', 'SDES over TLS'] satisfies WayName[]) {

@@ -50,6 +50,16 @@ test('the PBX sends an INVITE without an offer', async ({ sipp, phones, gateway 
   await expectCarried(gateway, 'relayed');
 });
 
+test('the PBX offers while the browser does', async ({ sipp, jssip, gateway }) => {
+  const pbx = await sipp.answer('glare');
+  const phone = await jssip(tester);
+  await phone.call('1');
+  await phone.hold();
+  await phone.hangUp();
+  await succeed(pbx);
+  await expectCarried(gateway, 'relayed');
+});
+
 /** Calls of the PBX. */
 const calls: Record<string, string> = {
   'late-ack': 'its ACK late',

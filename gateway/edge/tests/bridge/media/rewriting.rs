@@ -116,6 +116,73 @@ async fn a_call_of_the_pbx_is_anchored_and_one_without_an_offer_is_answered_by_i
 }
 
 #[tokio::test]
+async fn of_two_offers_that_cross_the_second_waits() {
+    let mut world = World::start(MediaMode::Relay).await;
+    world.browser.send(&invite(1, "", "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    world.answers(&asked, 200, "callee", "answer").await;
+    let dialog = dialog_of(&world.browser.response(200).await);
+    world.browser.send(&within("ACK", 1, &dialog, "")).await;
+    world.pbx.request(Method::Ack).await;
+    let of_the_pbx = |world: &World, method: &str, number: u32, sdp: &str| {
+        let mut request = world.incoming(method, number, ";tag=caller", sdp);
+        request.headers.call_id = "call".into();
+        request.headers.from = request.headers.from.clone().with_tag("callee");
+        request
+    };
+    // The browser is first.
+    world
+        .browser
+        .send(&within("INVITE", 2, &dialog, "hold"))
+        .await;
+    let (hold, _) = world.pbx.request(Method::Invite).await;
+    world
+        .pbx_sends(of_the_pbx(&world, "INVITE", 77, "music"))
+        .await;
+    world.pbx.response(491).await;
+    // The ACK of a refusal belongs to the transaction (RFC 3261 §17.1.1.3).
+    let mut ack = of_the_pbx(&world, "ACK", 77, "");
+    ack.headers.via[0]
+        .params
+        .set("branch", Some("z9hG4bKINVITE77"));
+    world.pbx_sends(ack).await;
+    world.answers(&hold, 200, "callee", "held").await;
+    let answer = world.browser.response(200).await;
+    assert_eq!(body(&answer.body), "pbx answers callee: held");
+    world.browser.send(&within("ACK", 2, &dialog, "")).await;
+    world.pbx.request(Method::Ack).await;
+    // The PBX is first.
+    world
+        .pbx_sends(of_the_pbx(&world, "INVITE", 78, "music"))
+        .await;
+    let music = world.browser.request(Method::Invite).await;
+    assert_eq!(body(&music.body), "pbx offers: music");
+    world
+        .browser
+        .send(&within("UPDATE", 3, &dialog, "hold"))
+        .await;
+    world.browser.response(491).await;
+    world.browser_answers(&music, "yes").await;
+    let answer = world.pbx.response(200).await;
+    assert_eq!(body(&answer.body), "browser answers: yes");
+    world.pbx_sends(of_the_pbx(&world, "ACK", 78, "")).await;
+    world.browser.request(Method::Ack).await;
+    let expected = [
+        "anchored",
+        "browser offers",
+        "pbx answers callee",
+        "confirmed callee",
+        "browser offers",
+        "pbx answers callee",
+        "confirmed callee",
+        "pbx offers",
+        "browser answers",
+    ];
+    world.told(&expected).await;
+    world.told_nothing_more().await;
+}
+
+#[tokio::test]
 async fn an_offer_that_is_useless_is_refused_and_a_useless_answer_ends_the_call() {
     let mut world = World::start(MediaMode::Relay).await;
     world.browser.send(&invite(1, "", "useless")).await;

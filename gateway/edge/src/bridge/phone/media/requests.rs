@@ -11,6 +11,21 @@ use crate::bridge::anchor::{AnchorError, Rewritten, Step};
 use crate::bridge::config::MediaMode;
 use crate::bridge::pbx::Pbx;
 use crate::bridge::phone::Phone;
+use crate::bridge::phone::leg::Way;
+
+/// Who sends.
+#[derive(Clone, Copy)]
+enum Side {
+    Browser,
+    Pbx,
+}
+
+fn pending() -> AnchorError {
+    AnchorError {
+        status: Status::REQUEST_PENDING,
+        why: "an offer of the other side awaits its answer".to_owned(),
+    }
+}
 
 impl Phone {
     /// Anchors what must be, and rewrites the description in a request of the browser.
@@ -29,6 +44,9 @@ impl Phone {
             return Ok(Passage::Onward);
         }
         let known = self.calls.contains_key(&call_id);
+        if known && carries && self.owes_an_answer(Side::Browser, request) {
+            return Err(pending());
+        }
         let begins = is_invite && request.headers.to.tag().is_none();
         let resumes = was_anchored.filter(|_| is_invite || carries);
         if !known && ((begins && pbx.wants_anchor()) || resumes.is_some()) {
@@ -59,6 +77,29 @@ impl Phone {
                 Ok(Passage::Answered)
             }
         }
+    }
+
+    /// Whether this request offers something to the other side while its sender still owes that one
+    /// an answer. Only one offer can be under way, and the second one waits (RFC 3261 §14.2,
+    /// RFC 3311 §5.2).
+    fn owes_an_answer(&self, sender: Side, request: &Request) -> bool {
+        let offers = |request: &Request| {
+            matches!(request.method, Method::Invite | Method::Update)
+                && request.headers.to.tag().is_some()
+                && !request.body.is_empty()
+        };
+        offers(request)
+            && self.legs.iter().any(|(server, leg)| {
+                let to_sender = match (&leg.way, sender) {
+                    (Way::ToBrowser(_), Side::Browser) | (Way::ToPbx(_), Side::Pbx) => true,
+                    (Way::ToPbx(_), Side::Browser) | (Way::ToBrowser(_), Side::Pbx) => false,
+                };
+                let unanswered = self.transactions.pending_request(*server);
+                to_sender
+                    && unanswered.is_some_and(|other| {
+                        offers(other) && other.headers.call_id == request.headers.call_id
+                    })
+            })
     }
 
     /// The PBX need not know: the browser only comes by another way now.
@@ -95,6 +136,9 @@ impl Phone {
             return Ok(());
         }
         let known = self.calls.contains_key(&call_id);
+        if known && carries && self.owes_an_answer(Side::Pbx, request) {
+            return Err(pending());
+        }
         let begins = request.headers.to.tag().is_none();
         let wanted = match (pbx.config.media, carries) {
             (MediaMode::Direct, _) => false,

@@ -44,11 +44,18 @@ pub fn banner(config: &Config, listening: SocketAddr, addresses: &[IpAddr]) -> S
                 &format!("  {number}  {name:<6} password {password}"),
             );
         }
+        if let Some(person) = config.people.first() {
+            let name = &person.name;
+            line(
+                &mut text,
+                &format!("\nOr by name: {name}, password {name}-demo, and the others alike."),
+            );
+        }
         line(
             &mut text,
             "\nThen call 600, an echo, or 601, an announcement.",
         );
-    } else if switch.extensions.is_empty() {
+    } else if switch.extensions.is_empty() && config.upstreams.is_empty() {
         line(
             &mut text,
             "\nNobody can sign in yet: add an [[extension]] to the configuration, \

@@ -134,14 +134,20 @@ fn is_secure(peer: Peer, headers: &HeaderMap) -> bool {
     peer.secure || origin.is_some_and(|origin| origin.starts_with(b"https://"))
 }
 
-/// The token of a request. A browser behind a proxy sends no Origin with GET, so either name counts.
-fn shown(headers: &HeaderMap) -> Option<&str> {
-    cookie::token(headers, true).or_else(|| cookie::token(headers, false))
+/// The token of a request. Over plain HTTP there may be a proxy that speaks HTTPS with the browser,
+/// so that either name counts.
+fn shown(peer: Peer, headers: &HeaderMap) -> Option<&str> {
+    let plain = || cookie::token(headers, false).filter(|_| !peer.secure);
+    cookie::token(headers, true).or_else(plain)
 }
 
 impl SignIns {
-    async fn find(&self, headers: &HeaderMap) -> Result<Option<(Open, Arc<Keeper>)>, Refusal> {
-        let Some(token) = shown(headers) else {
+    async fn find(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+    ) -> Result<Option<(Open, Arc<Keeper>)>, Refusal> {
+        let Some(token) = shown(peer, headers) else {
             return Ok(None);
         };
         let found = self.0.sessions.find(sessions::now(), token, &self.0.people);
@@ -152,8 +158,12 @@ impl SignIns {
         Ok(keeper.map(|keeper| (open, keeper)))
     }
 
-    async fn require(&self, headers: &HeaderMap) -> Result<(Open, Arc<Keeper>), Refusal> {
-        self.find(headers).await?.ok_or(Refusal::NobodyIn)
+    async fn require(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+    ) -> Result<(Open, Arc<Keeper>), Refusal> {
+        self.find(peer, headers).await?.ok_or(Refusal::NobodyIn)
     }
 
     /// Who has this name and this password. It takes as long if there is no such name.
@@ -208,8 +218,8 @@ impl SignIns {
         Ok((token, session))
     }
 
-    async fn end(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        if let Some(token) = shown(headers) {
+    async fn end(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+        if let Some(token) = shown(peer, headers) {
             let session = self.0.sessions.close(token).await?;
             self.tickets().revoke(&session);
         }
@@ -222,14 +232,14 @@ async fn handle_who(
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let found = people.find(&headers).await?;
+    let found = people.find(peer, &headers).await?;
     let kept = found.as_ref().is_some_and(|(open, _)| open.remembered);
     let session = found.map(|(open, keeper)| Session {
         person: open.person,
         accounts: keeper.accounts(),
     });
     let mut response = Json(session).into_response();
-    if kept && let Some(token) = shown(&headers) {
+    if kept && let Some(token) = shown(peer, &headers) {
         let secure = peer.secure || cookie::token(&headers, true).is_some();
         set(&mut response, cookie::set(token, secure, Some(REMEMBERED)));
     }
@@ -246,7 +256,7 @@ async fn handle_sign_in(
     let remember = body.remember;
     let (token, session) = people.sign_in(peer.household(), body).await?;
     // Whoever was in here before is not any more.
-    people.end(&headers).await?;
+    people.end(peer, &headers).await?;
     let mut response = Json(session).into_response();
     let max_age = remember.then_some(REMEMBERED);
     let secure = is_secure(peer, &headers);
@@ -256,9 +266,10 @@ async fn handle_sign_in(
 
 async fn handle_sign_out(
     State(people): State<SignIns>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    people.end(&headers).await?;
+    people.end(peer, &headers).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     for secure in [false, true] {
         set(&mut response, cookie::clear(secure));
@@ -268,9 +279,10 @@ async fn handle_sign_out(
 
 async fn handle_ticket(
     State(people): State<SignIns>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<Json<Ticket>, Refusal> {
-    let (open, _) = people.require(&headers).await?;
+    let (open, _) = people.require(peer, &headers).await?;
     let ticket = token().ok_or(Refusal::NoRandomness)?;
     let mut tickets = people.tickets();
     tickets.give(Instant::now(), &ticket, &open.person, open.name);
@@ -279,11 +291,12 @@ async fn handle_ticket(
 
 async fn handle_question(
     State(people): State<SignIns>,
+    Extension(peer): Extension<Peer>,
     Path(address): Path<String>,
     headers: HeaderMap,
     body: Result<Json<Question>, JsonRejection>,
 ) -> Result<Json<QuestionAnswer>, Refusal> {
-    let (_, keeper) = people.require(&headers).await?;
+    let (_, keeper) = people.require(peer, &headers).await?;
     let Json(question) = body?;
     let response = keeper.answer(Instant::now(), &address, &question)?;
     let response = response.to_string();

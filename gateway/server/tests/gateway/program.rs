@@ -121,6 +121,10 @@ fn it_says_where_it_is_and_stops_when_it_is_told() {
     }
     assert!(told.contains("http://localhost:"), "{told}");
     assert!(told.contains("105  Admin  password demo-105"), "{told}");
+    assert!(
+        told.contains("Or by name: alice, password alice-demo"),
+        "{told}"
+    );
     let kill = Command::new("kill").arg(child.id().to_string()).status();
     assert!(kill.unwrap().success());
     assert!(child.wait().unwrap().success());

@@ -51,10 +51,12 @@
       else navigator.locks.request(name, { ifAvailable: true }, granted).catch(() => told(true));
     });
 
-  // What the gateway says of itself.
-  const ask = async () => {
-    const answer = await fetch("/api/v1/about");
-    return answer.ok ? answer.json() : undefined;
+  // A question to the gateway. What refuses it is its status.
+  const ask = async ([path, method, body]) => {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch("/api/v1/" + path, { method, headers, body: body && JSON.stringify(body) });
+    if (!answer.ok) throw answer.status;
+    return answer.status === 204 ? null : answer.json();
   };
 
   // What helps to find a way for sound, asked for again before its credentials expire.
@@ -78,7 +80,8 @@
     ask,
     socket: server ? new WebSocket(server, "sip") : undefined,
     signIn: orNothing(signIn()),
-    about: orNothing(ask()),
+    about: orNothing(ask(["about"])),
+    session: kept("localStorage", "session") ? orNothing(ask(["session"])) : undefined,
     tab: tab ? hold(tab) : undefined,
   };
 

@@ -1,5 +1,6 @@
 /** The real program, on a free port and with its own data. */
 
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +14,10 @@ export type Configured = {
   /** What stands in its configuration; the demo people if nothing does. */
   config?: string;
 };
+
+/** What one of its other commands prints when this is typed. */
+export const ask = (args: string[], typed: string): string =>
+  execFileSync(PROGRAM, args, { input: `${typed}\n`, encoding: 'utf8' }).trim();
 
 export class Gateway {
   private constructor(

@@ -2,21 +2,109 @@
 
 use js_sys::{Array, Reflect};
 use sidetone_api::{About, DemoAccount};
+use sidetone_sip::Text;
+use sidetone_sip::auth::Question;
 use wasm_bindgen::JsValue;
 
-use crate::platform::early;
+use crate::platform::{early, object, storage};
+use crate::state::SignIn;
 
 /// What the server this page came from says of itself; none if it can't be reached or is no
 /// Sidetone gateway.
 pub(crate) async fn about() -> Option<About> {
     let json = match early::outcome("about").await {
         Some(json) => json,
-        None => early::call("ask", &JsValue::UNDEFINED).await.ok()?,
+        None => ask("about", None, &JsValue::UNDEFINED).await.ok()?,
     };
     read_about(&json)
 }
 
-/// Field by field: the browser has parsed the JSON already, and a deserialiser for this one answer
+/// The setting that lets `early.js` ask who is signed in.
+const SESSION: &str = "session";
+
+/// Signs in at the gateway. `Err` says why not, in words.
+pub(crate) async fn sign_in(
+    name: &str,
+    password: &str,
+    remember: bool,
+) -> Result<SignIn, &'static str> {
+    let body = object(&[
+        ("name", &name.into()),
+        ("password", &password.into()),
+        ("remember", &remember.into()),
+    ]);
+    let session = ask(SESSION, Some("POST"), &body).await;
+    let session = session.map_err(|status| match status.as_f64() {
+        Some(401.0) => "Name or password is wrong.",
+        Some(429.0) => "Too many tries. Wait half a minute.",
+        _ => "The server can't be reached.",
+    })?;
+    storage::write(SESSION, Some("1"));
+    account(&session).ok_or("You have no account yet. Ask whoever looks after the gateway.")
+}
+
+/// Who was signed in at the gateway when this page was loaded.
+pub(crate) async fn session() -> Option<SignIn> {
+    account(&early::outcome(SESSION).await?)
+}
+
+/// Signs out at the gateway.
+pub(crate) async fn sign_out() {
+    storage::write(SESSION, None);
+    let _ = ask(SESSION, Some("DELETE"), &JsValue::UNDEFINED).await;
+}
+
+/// Opens the SIP socket once. `Err`: whether somebody has to sign in first.
+pub(crate) async fn ticket() -> Result<String, bool> {
+    let path = "session/ticket";
+    let answer = ask(path, Some("POST"), &JsValue::UNDEFINED).await;
+    let answer = answer.map_err(|status| status.as_f64() == Some(401.0))?;
+    text(&answer, "ticket").ok_or(false)
+}
+
+/// The response to a challenge, by a secret that the gateway keeps; none if it refuses.
+pub(crate) async fn response(address: &str, question: &Question) -> Option<Text> {
+    let optional = |text: Option<&str>| text.map_or(JsValue::NULL, JsValue::from);
+    let protection = question.protection.as_ref();
+    let body = object(&[
+        ("realm", &(*question.challenge.realm).into()),
+        ("nonce", &(*question.challenge.nonce).into()),
+        ("algorithm", &question.algorithm.as_str().into()),
+        ("method", &question.method.as_str().into()),
+        ("uri", &(*question.uri).into()),
+        ("qop", &optional(protection.map(|it| it.qop.as_str()))),
+        ("cnonce", &optional(protection.map(|it| &*it.cnonce))),
+        (
+            "count",
+            &protection.map_or(JsValue::NULL, |it| it.count.into()),
+        ),
+        ("body_hash", &optional(question.body_hash.as_deref())),
+    ]);
+    let path = format!("accounts/{address}/response");
+    let answer = ask(&path, Some("POST"), &body).await.ok()?;
+    text(&answer, "response").map(Text::from)
+}
+
+async fn ask(path: &str, method: Option<&str>, body: &JsValue) -> Result<JsValue, JsValue> {
+    let method = method.map_or(JsValue::UNDEFINED, JsValue::from);
+    early::call("ask", &Array::of3(&path.into(), &method, body)).await
+}
+
+/// The first account of a session.
+fn account(session: &JsValue) -> Option<SignIn> {
+    let accounts = Reflect::get(session, &"accounts".into()).ok()?;
+    let first = Reflect::get(&accounts, &0.into()).ok()?;
+    let extension = text(&first, "address")?;
+    Some(SignIn {
+        name: text(&first, "label").filter(|label| *label != extension),
+        extension,
+        password: None,
+        server: None,
+        remember: false,
+    })
+}
+
+/// Field by field: the browser has parsed the JSON already, and a deserialiser for these answers
 /// would weigh more than the phone's registration.
 fn read_about(json: &JsValue) -> Option<About> {
     let demo = Reflect::get(json, &"demo".into()).ok()?;

@@ -14,14 +14,17 @@ use crate::platform::listener::Listener;
 use crate::platform::notifications::{self, Choice};
 use crate::platform::update::Updates;
 use crate::platform::{install, is_hidden, tabs, vault};
+use crate::server;
 
 /// What is needed to sign in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignIn {
     /// `101` or `101@demo.local`.
     pub extension: String,
-    /// The SIP password.
-    pub password: String,
+    /// What the account is called, if the gateway says so.
+    pub name: Option<String>,
+    /// The SIP password; `None`: the gateway keeps it.
+    pub password: Option<String>,
     /// `wss://…/sip`; `None`: where the page came from.
     pub server: Option<String>,
     /// Whether this device may remember it.
@@ -59,10 +62,13 @@ fn start(engine: Engine) {
         engine.run(|core, now| core.on_instance(now, instance));
     });
     spawn_local(async move {
-        if let Some(sign_in) = vault::load().await {
-            engine.run(|core, now| core.sign_in(now, sign_in));
-        } else {
-            engine.run(Core::forget_early);
+        let mut remembered = vault::load().await;
+        if remembered.is_none() {
+            remembered = server::session().await;
+        }
+        match remembered {
+            Some(sign_in) => engine.run(|core, now| core.sign_in(now, sign_in)),
+            None => engine.run(Core::forget_early),
         }
     });
     spawn_local(watch_permission(move || {
@@ -182,6 +188,28 @@ impl Phone {
             core.unlock_sound(now);
             core.ask_for_microphone();
             core.sign_in(now, sign_in);
+        });
+    }
+
+    /// Signs in at the gateway, by a name; it has the account. `failed` is told why not.
+    pub fn sign_in_by_name(
+        &self,
+        name: String,
+        password: String,
+        remember: bool,
+        failed: RwSignal<Option<&'static str>>,
+    ) {
+        notifications::ask();
+        self.run(|core, now| {
+            core.unlock_sound(now);
+            core.ask_for_microphone();
+        });
+        let engine = self.engine.get_value();
+        spawn_local(async move {
+            match server::sign_in(&name, &password, remember).await {
+                Ok(sign_in) => engine.run(|core, now| core.sign_in(now, sign_in)),
+                Err(why) => failed.set(Some(why)),
+            }
         });
     }
 

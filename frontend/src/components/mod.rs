@@ -10,6 +10,7 @@ pub mod announcer;
 pub mod asked;
 pub mod avatar;
 pub mod banners;
+pub mod by_name;
 pub mod call_actions;
 pub mod call_card;
 pub mod call_state;

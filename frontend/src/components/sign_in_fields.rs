@@ -2,11 +2,15 @@
 
 use leptos::prelude::*;
 
-use super::live::{live, tap};
+use super::{
+    by_name::ByName,
+    live::{live, tap},
+};
 
-/// Extension, password, and the two choices beside them.
+/// Extension or name, password, and the two choices beside them.
 #[component]
 pub fn Fields(
+    by_name: ByName,
     extension: RwSignal<String>,
     password: RwSignal<String>,
     server: RwSignal<String>,
@@ -15,7 +19,7 @@ pub fn Fields(
     let shown = RwSignal::new(false);
     view! {
         <div class="field">
-            <label for="extension">"Extension"</label>
+            <label for="extension">{live(move || if by_name.get() { "Name" } else { "Extension" })}</label>
             <input
                 id="extension" name="username" type="text" autocomplete="username" required
                 autocapitalize="off" spellcheck="false" bind:value=extension
@@ -41,7 +45,7 @@ pub fn Fields(
             <input type="checkbox" bind:checked=remember/>
             <span>"Keep me signed in on this device"</span>
         </label>
-        <details class="advanced">
+        <details class="advanced" hidden=live(move || by_name.get())>
             <summary>"Advanced"</summary>
             <div class="field">
                 <label for="server">"Server"</label>

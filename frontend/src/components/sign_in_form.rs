@@ -3,7 +3,11 @@
 use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use super::{
-    asked::Asked, demo_accounts::DemoAccounts, live::live, sign_in_fields::Fields,
+    asked::Asked,
+    by_name::{ByName, ByNameButton},
+    demo_accounts::DemoAccounts,
+    live::live,
+    sign_in_fields::Fields,
     sign_in_outcome::Outcome,
 };
 use crate::{
@@ -21,33 +25,38 @@ pub fn SignInForm() -> impl IntoView {
     let remember = RwSignal::new(false);
     let missing = RwSignal::new(None::<&'static str>);
     let button = NodeRef::<html::Button>::new();
+    let by_name = ByName::new();
     let connecting = move || phone.line.with(|line| *line == Line::Connecting);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         let typed = |field: RwSignal<String>| field.get_untracked().trim().to_owned();
-        missing.set(
-            match (
-                typed(extension).is_empty(),
-                password.get_untracked().is_empty(),
-            ) {
-                (true, _) => Some("Type your extension, such as 101."),
-                (_, true) => Some("Type the password of your extension."),
-                _ => None,
-            },
-        );
+        let (who, password) = (typed(extension), password.get_untracked());
+        let by_name = untrack(move || by_name.get());
+        missing.set(match (who.is_empty(), password.is_empty()) {
+            (true, _) if by_name => Some("Type your name."),
+            (true, _) => Some("Type your extension, such as 101."),
+            (_, true) => Some("Type your password."),
+            _ => None,
+        });
         if missing.get_untracked().is_none() && !untrack(connecting) {
             asked.remember();
-            phone.sign_in(SignIn {
-                extension: typed(extension),
-                password: password.get_untracked(),
-                server: Some(typed(server)).filter(|server| !server.is_empty()),
-                remember: remember.get_untracked(),
-            });
+            let remember = remember.get_untracked();
+            if by_name {
+                phone.sign_in_by_name(who, password, remember, missing);
+            } else {
+                phone.sign_in(SignIn {
+                    extension: who,
+                    name: None,
+                    password: Some(password),
+                    server: Some(typed(server)).filter(|server| !server.is_empty()),
+                    remember,
+                });
+            }
         }
     };
     view! {
         <form class="sign-in-form" on:submit=submit novalidate>
-            <Fields extension password server remember/>
+            <Fields by_name extension password server remember/>
             <Outcome missing/>
             <button
                 class="button wide" type="submit" node_ref=button
@@ -55,8 +64,10 @@ pub fn SignInForm() -> impl IntoView {
             >
                 {live(move || if connecting() { "Connecting…" } else { "Sign in" })}
             </button>
+            <ByNameButton by_name missing/>
         </form>
         <DemoAccounts on_pick=move |account| {
+            by_name.choose(false);
             extension.set(account.number);
             password.set(account.password);
             missing.set(None);

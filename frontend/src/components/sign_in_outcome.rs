@@ -10,7 +10,7 @@ use crate::{model::Line, state::use_phone};
 pub fn Outcome(missing: RwSignal<Option<&'static str>>) -> impl IntoView {
     let phone = use_phone();
     let line = move || match phone.line.get() {
-        Line::Refused { why } => Some(("Extension or password is wrong.", why)),
+        Line::Refused { why } => Some(("Signing in failed.", why)),
         Line::Down { why, .. } => Some(("The server can't be reached.", why)),
         _ => None,
     };

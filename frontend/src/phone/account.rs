@@ -3,10 +3,11 @@
 use leptos::prelude::Set;
 use leptos::task::spawn_local;
 use sidetone_api::About;
-use sidetone_sip::auth::Secret;
+use sidetone_sip::auth::{Question, Secret};
 use sidetone_sip::message::{Host, SipUri};
 use sidetone_sip::{
-    Account, AccountId, Address, Moment, RegistrationFailure, RegistrationState, Uri,
+    Account, AccountId, Address, ChallengeId, CredentialSource, Moment, RegistrationFailure,
+    RegistrationState, Uri,
 };
 
 use super::engine::{Core, FLOW};
@@ -88,7 +89,10 @@ impl Core {
                 ..SipUri::new("", host)
             }),
             auth_user: None,
-            credentials: Secret::new(sign_in.password.clone()).into(),
+            credentials: match &sign_in.password {
+                Some(password) => Secret::new(password.as_str()).into(),
+                None => CredentialSource::Application,
+            },
             contact,
             expires: EXPIRES,
         };
@@ -104,7 +108,10 @@ impl Core {
         };
         Some(Identity {
             extension: extension.to_owned(),
-            name: self.name_of(extension, &domain),
+            name: sign_in
+                .name
+                .clone()
+                .or_else(|| self.name_of(extension, &domain)),
             domain,
         })
     }
@@ -116,6 +123,21 @@ impl Core {
         let person = people.find(|person| person.number == number);
         let name = person.map(|person| person.name.as_str());
         name.or_else(|| service_name(number)).map(str::to_owned)
+    }
+
+    /// The gateway keeps the password, and answers in its place.
+    pub(super) fn on_challenge(&mut self, challenge: ChallengeId, question: Box<Question>) {
+        let (Some(sign_in), Some(engine)) = (&self.sign_in, self.engine) else {
+            return;
+        };
+        let address = sign_in.extension.clone();
+        spawn_local(async move {
+            let response = server::response(&address, &question).await;
+            engine.run(|core, now| {
+                // Nobody may wait for it any more.
+                let _ = core.command(|agent| agent.answer_challenge(now, challenge, response));
+            });
+        });
     }
 
     pub(super) fn on_registration(

@@ -21,6 +21,7 @@ use super::entropy::Entropy;
 use super::socket::{Socket, SocketEvent, connect_early, drop_early};
 use crate::model::{Connection, EndReason, Light};
 use crate::platform::vault;
+use crate::server;
 use crate::state::SignIn;
 
 /// How long a connection may take to answer after a wake-up before another one is opened.
@@ -50,6 +51,7 @@ impl Core {
         self.identity = None;
         connect_early(None);
         spawn_local(vault::forget());
+        spawn_local(server::sign_out());
     }
 
     /// The page goes away: whoever is talked to must not be left in silence.
@@ -104,13 +106,45 @@ impl Core {
     }
 
     fn connect(&mut self, now: Moment) {
+        let (Some(sign_in), Some(engine)) = (&self.sign_in, self.engine) else {
+            return;
+        };
+        self.light.connection = Connection::Opening;
+        self.probe_until = Some(now + OPEN_PATIENCE);
+        self.socket = None;
+        if sign_in.password.is_some() {
+            self.open(now, None);
+        } else {
+            spawn_local(async move {
+                let ticket = server::ticket().await;
+                engine.run(|core, now| core.on_ticket(now, ticket));
+            });
+        }
+    }
+
+    /// The gateway has been asked to let us in by our session.
+    fn on_ticket(&mut self, now: Moment, ticket: Result<String, bool>) {
+        // It may have been given up since, or another one came first.
+        if self.light.connection != Connection::Opening || self.socket.is_some() {
+            return;
+        }
+        match ticket {
+            Ok(ticket) => self.open(now, Some(ticket)),
+            Err(false) => self.lose(now, "The server can't be reached."),
+            Err(true) => {
+                self.close(now);
+                self.identity = None;
+                self.light.refused = Some("Your session is over. Sign in again.".into());
+            }
+        }
+    }
+
+    fn open(&mut self, now: Moment, ticket: Option<String>) {
         let (Some(url), Some(engine)) = (self.server(), self.engine) else {
             return;
         };
         let on_event = move |event| engine.run(|core, now| core.on_socket(now, event));
-        self.light.connection = Connection::Opening;
-        self.probe_until = Some(now + OPEN_PATIENCE);
-        self.socket = Socket::open(&url, on_event);
+        self.socket = Socket::open(&url, ticket, on_event);
         if self.socket.is_none() {
             self.lose(now, "The address of the server is not valid.");
         }

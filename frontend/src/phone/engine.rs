@@ -101,10 +101,12 @@ impl Engine {
             redirection: Redirection::Follow { most: 5 },
             ..Config::new(product, &via_host)
         };
+        let mut agent = UserAgent::for_calls(config, Box::new(Entropy));
+        agent.ask_for_responses();
         // It lives as long as the page, so nothing has to count or to free it.
         let core: &'static RefCell<Core> = Box::leak(Box::new(RefCell::new(Core {
             engine: None,
-            agent: UserAgent::for_calls(config, Box::new(Entropy)),
+            agent,
             events: VecDeque::new(),
             agent_due: None,
             clock: Clock::start(),
@@ -209,8 +211,11 @@ impl Core {
                 Event::Session { session, event } => self.on_session(now, session, event),
                 // The agent answers requests outside of calls itself, and we send none.
                 Event::RequestReceived { .. } | Event::RequestAnswered { .. } => {}
-                // The password is here, so the agent answers challenges itself.
-                Event::Challenged { .. } => {}
+                Event::Challenged {
+                    challenge,
+                    question,
+                    ..
+                } => self.on_challenge(challenge, question),
                 // Of registrations with a reg-id, which ours has not.
                 Event::FlowFailed { .. } => {}
                 // We subscribe to nothing yet, and take no NOTIFY that we did not ask for; neither

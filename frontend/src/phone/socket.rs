@@ -1,6 +1,6 @@
 //! The WebSocket to the server, subprotocol `sip` (RFC 7118 §4).
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, MessageEvent, WebSocket};
@@ -55,9 +55,11 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Starts to connect; `None` if the browser refuses the address.
+    /// Starts to connect, with a ticket if the gateway is to know whose it is; `None` if the browser
+    /// refuses the address.
     pub(crate) fn open(
         url: &str,
+        ticket: Option<String>,
         on_event: impl Fn(SocketEvent) + Clone + 'static,
     ) -> Option<Self> {
         let early = take_early(url);
@@ -66,7 +68,13 @@ impl Socket {
             .is_some_and(|it| it.ready_state() == WebSocket::OPEN);
         let socket = match early {
             Some(early) => early,
-            None => WebSocket::new_with_str(url, "sip").ok()?,
+            None => {
+                let protocols = Array::of1(&"sip".into());
+                if let Some(ticket) = ticket {
+                    protocols.push(&format!("ticket.{ticket}").into());
+                }
+                WebSocket::new_with_str_sequence(url, &protocols).ok()?
+            }
         };
         socket.set_binary_type(BinaryType::Arraybuffer);
         if is_open {

@@ -11,7 +11,7 @@ use web_sys::{
     Crypto, CryptoKey, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode, SubtleCrypto,
 };
 
-use super::early;
+use super::{early, object};
 use crate::state::SignIn;
 
 const STORE: &str = "vault";
@@ -33,7 +33,8 @@ pub async fn load() -> Option<SignIn> {
     let server = parts.next().filter(|server| !server.is_empty());
     Some(SignIn {
         extension,
-        password,
+        name: None,
+        password: Some(password),
         server,
         remember: true,
     })
@@ -58,7 +59,8 @@ async fn store(sign_in: &SignIn) -> Outcome<()> {
     crypto()?.get_random_values_with_u8_array(&mut iv)?;
     let iv = Uint8Array::from(iv.as_slice());
     let server = sign_in.server.as_deref().unwrap_or("");
-    let plain = [&*sign_in.extension, &sign_in.password, server].join("\0");
+    let password = sign_in.password.as_deref().unwrap_or("");
+    let plain = [&*sign_in.extension, password, server].join("\0");
     let cipher = subtle()?.encrypt_with_object_and_u8_array(&gcm(&iv), &key, plain.as_bytes())?;
     let cipher = JsFuture::from(cipher).await?;
     let record = object(&[("key", &key), ("iv", &iv), ("cipher", &cipher)]);
@@ -101,12 +103,4 @@ fn subtle() -> Outcome<SubtleCrypto> {
 
 fn gcm(iv: &Uint8Array) -> Object {
     object(&[("name", &"AES-GCM".into()), ("iv", iv)])
-}
-
-fn object(fields: &[(&str, &JsValue)]) -> Object {
-    let object = Object::new();
-    for (name, value) in fields {
-        let _ = Reflect::set(&object, &(*name).into(), value);
-    }
-    object
 }

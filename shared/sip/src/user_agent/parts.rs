@@ -54,10 +54,9 @@ impl UserAgent {
     }
 
     /// An agent for a program that has to be small: it does what commands say, and takes calls.
-    /// Whatever `config` says, it serves no events and lets no peer transfer or replace a call. It
-    /// never asks the application for the answer to a challenge, so that an account needs its
-    /// [`Secret`](crate::auth::Secret); [`CallFacts`](crate::CallFacts) and
-    /// [`Binding::push`](crate::Binding) stay empty.
+    /// Whatever `config` says, it serves no events and lets no peer transfer or replace a call. An
+    /// account needs its [`Secret`](crate::auth::Secret), unless [`UserAgent::ask_for_responses`] is
+    /// called; [`CallFacts`](crate::CallFacts) and [`Binding::push`](crate::Binding) stay empty.
     #[must_use]
     pub fn for_calls(mut config: Config, tokens: Box<dyn TokenSource + Send>) -> Self {
         config.notifies.clear();
@@ -65,5 +64,12 @@ impl UserAgent {
         config.takes_transfers = false;
         config.takes_replacements = false;
         Self::of_parts(config, tokens, Parts::default())
+    }
+
+    /// Makes an agent for calls ask for the answers to challenges of accounts whose secret is kept
+    /// elsewhere ([`CredentialSource::Application`](crate::CredentialSource)), as others always do.
+    pub fn ask_for_responses(&mut self) {
+        self.parts.hold = Some(Self::hold);
+        self.parts.release = Some(Self::release);
     }
 }

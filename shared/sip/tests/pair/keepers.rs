@@ -8,11 +8,12 @@ use sidetone_sip::{
     Account, AccountId, ChallengeId, CommandError, CredentialSource, EndedBy, Event, Invite,
     Message, Method, NoResponse, Origin, OutgoingRequest, Package, RegistrationFailure,
     RegistrationState, SessionEvent, Status, Subscribe, SubscriptionEnd, SubscriptionEvent,
+    UserAgent,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use crate::harness::{A, Pair, account, address, uri};
+use crate::harness::{A, Pair, account, address, config, uri};
 use crate::registrar::{PASSWORD, Registrar};
 use crate::registration::{asking, is_registered_for, respond, state};
 
@@ -148,6 +149,35 @@ fn a_registrar_is_answered_by_the_keeper_each_time_it_asks() {
     assert_eq!(registrar.granted.last(), Some(&0));
     pair.trace();
     pair.finish();
+}
+
+#[test]
+fn an_agent_for_calls_asks_if_it_is_told_to() {
+    let (mut registrar, mut pair) = Registrar::new();
+    pair.rebuild_as(A, UserAgent::for_calls, config("a"));
+    let id = pair.command(A, |a, now| a.add_account(now, kept()));
+    registrar.serve(&mut pair);
+    assert_eq!(state(&mut pair, id), RegistrationState::Registering);
+    let failed = state(&mut pair, id);
+    assert!(
+        matches!(failed, RegistrationState::Failed { .. }),
+        "{failed:?}"
+    );
+    pair.no_events();
+    let (mut registrar, mut pair) = Registrar::new();
+    let told = |config, tokens| {
+        let mut agent = UserAgent::for_calls(config, tokens);
+        agent.ask_for_responses();
+        agent
+    };
+    pair.rebuild_as(A, told, config("a"));
+    let id = pair.command(A, |a, now| a.add_account(now, kept()));
+    registrar.serve(&mut pair);
+    assert_eq!(state(&mut pair, id), RegistrationState::Registering);
+    unlock(&mut pair, id);
+    registrar.serve(&mut pair);
+    is_registered_for(&mut pair, id, 600);
+    assert_eq!(registrar.granted, [600]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BrowserContext } from '@playwright/test';
 import { ask, Gateway } from '../support/gateway.ts';
-import { echo, Phone } from '../support/phone.ts';
+import { Phone } from '../support/phone.ts';
 import { readEverythingStored } from '../support/stored.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -102,7 +102,8 @@ test('signs in by name with a password that never reaches the browser', async ({
     await signIn(PASSWORD);
     await phone.expectLine('ready');
     await expect(phone.status).toHaveAccessibleName(/^Ready.*201/);
-    const card = await phone.call(echo);
+    // Only a demonstration says what its services are called.
+    const card = await phone.call({ extension: '600', name: '600' });
     await card.expectPhase('active');
     await card.hangUp();
 
@@ -153,7 +154,7 @@ test('signs in by name with a password that never reaches the browser', async ({
 
 test('a demonstration knows its people by name, too', async ({ phones }) => {
   const phone = await phones.open();
-  await phone.button('Sign in by name instead').click();
+  await phone.button('Use your name instead').click();
   await phone.page.getByRole('textbox', { name: 'Name' }).fill('alice');
   await phone.page.getByRole('textbox', { name: 'Password' }).fill('alice-demo');
   await phone.button('Sign in').click();
@@ -164,7 +165,7 @@ test('a demonstration knows its people by name, too', async ({ phones }) => {
 test('comes back by itself when the gateway was away', async ({ phones, front, troubles }) => {
   troubles.allow(/WebSocket connection to|Failed to load resource|ERR_CONNECTION|Failed to fetch|fetching the script/);
   const phone = await phones.open({ url: front.url });
-  await phone.button('Sign in by name instead').click();
+  await phone.button('Use your name instead').click();
   await phone.page.getByRole('textbox', { name: 'Name' }).fill('alice');
   await phone.page.getByRole('textbox', { name: 'Password' }).fill('alice-demo');
   await phone.button('Sign in').click();

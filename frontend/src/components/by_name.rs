@@ -53,7 +53,7 @@ pub fn ByNameButton(
     let possible = move || by_name.about(|about| about.people);
     let words = move || match by_name.get() {
         true => "Use an extension instead",
-        false => "Sign in by name instead",
+        false => "Use your name instead",
     };
     let press = move || {
         by_name.choose(!untrack(move || by_name.get()));

@@ -23,5 +23,5 @@ for (const way of Object.keys(ways) as WayName[]) {
 test('a wrong password is refused', async ({ phones }) => {
   const phone = await phones.open();
   await phone.signIn(person('plain RTP over UDP'), { password: 'secret-202' });
-  await expect(phone.page.getByText('Extension or password is wrong.')).toBeVisible();
+  await expect(phone.page.getByText('The server does not know this extension with this password.')).toBeVisible();
 });

@@ -96,6 +96,12 @@ impl Phones {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        let phones = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        phones.len()
+    }
+
     /// Every task, some of them several times.
     pub(crate) fn all(&self) -> Vec<mpsc::Sender<Input>> {
         let phones = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,11 @@ use crate::bridge::phones::Input;
 use crate::bridge::seat::Seat;
 use crate::bridge::token::PhoneId;
 
+/// What each phone adds to the time in which all are sent away.
+const RENEW_EACH: Duration = Duration::from_millis(50);
+/// The longest such time: a PBX that is back is to know every phone within five seconds.
+const RENEW_ALL: Duration = Duration::from_secs(2);
+
 impl Phone {
     pub(super) fn raise(&mut self) {
         let transport = match self.secure {
@@ -39,11 +44,14 @@ impl Phone {
         self.outbound = mpsc::channel(1).0;
     }
 
-    /// The browser is sent away within two seconds, so that not all come back at once.
+    /// The browser is sent away, so that it comes back; the more there are, the more time they take,
+    /// so that not all come back at once.
     pub(super) fn renew(&mut self) {
         if !self.due.iter().any(|(_, due)| *due == Due::Renew) {
-            let delay = Duration::from_millis(crate::bridge::random() % 2000);
-            self.start_timer(Due::Renew, delay);
+            let phones = u32::try_from(self.shared.phones.count()).unwrap_or(u32::MAX);
+            let spread = RENEW_EACH.saturating_mul(phones.max(1)).min(RENEW_ALL);
+            let chance = crate::bridge::random() % (spread.as_millis() as u64);
+            self.start_timer(Due::Renew, Duration::from_millis(chance));
         }
     }
 

@@ -197,7 +197,20 @@ where
             }
         };
         match step {
-            Err(End::Upstream) if house.draining.is_cancelled() => return End::Shutdown,
+            Err(End::Upstream) => {
+                // It may have spoken before it was found to be gone.
+                while let Ok(message) = outbound.try_recv() {
+                    if let Err(end) = send(socket, sip_message(message), limits).await {
+                        return end;
+                    }
+                }
+                let draining = house.draining.is_cancelled();
+                return if draining {
+                    End::Shutdown
+                } else {
+                    End::Upstream
+                };
+            }
             Err(end) => return end,
             Ok(()) => {}
         }

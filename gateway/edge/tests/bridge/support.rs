@@ -197,10 +197,32 @@ impl Browser {
         self.socket.send(Frame::text(text(written))).await.unwrap();
     }
 
-    /// Sends it, unless the gateway has closed the socket.
-    pub(crate) async fn try_send(&mut self, written: &str) -> Result<(), ()> {
-        let sent = self.socket.send(Frame::text(text(written))).await;
-        sent.map_err(drop)
+    /// Sends all that it can, and answers the first final response. It reads meanwhile, for what came
+    /// before the end of the socket is lost to who looks for it afterwards.
+    pub(crate) async fn flood(&mut self, messages: impl Iterator<Item = String>) -> Response {
+        let (mut sink, mut stream) = (&mut self.socket).split();
+        let sending = async {
+            for message in messages {
+                if sink.send(Frame::text(text(&message))).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending().await
+        };
+        let receiving = async {
+            loop {
+                if let Frame::Text(text) = stream.next().await.expect("open").unwrap() {
+                    let response = response(parse(text.as_bytes()));
+                    if response.status != Status::TRYING {
+                        return response;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            response = soon("an answer to the flood", receiving) => response,
+            never = sending => never,
+        }
     }
 
     pub(crate) async fn send_message(&mut self, message: impl Into<Message>) {

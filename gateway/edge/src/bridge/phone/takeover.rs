@@ -14,6 +14,8 @@ use crate::bridge::phones::Input;
 use crate::bridge::seat::Seat;
 use crate::bridge::token::PhoneId;
 
+/// What was asked is answered before its browser is sent away.
+const RENEW_SOONEST: Duration = Duration::from_millis(250);
 /// What each phone adds to the time in which all are sent away.
 const RENEW_EACH: Duration = Duration::from_millis(50);
 /// The longest such time: a PBX that is back is to know every phone within five seconds.
@@ -51,7 +53,7 @@ impl Phone {
             let phones = u32::try_from(self.shared.phones.count()).unwrap_or(u32::MAX);
             let spread = RENEW_EACH.saturating_mul(phones.max(1)).min(RENEW_ALL);
             let chance = crate::bridge::random() % (spread.as_millis() as u64);
-            self.start_timer(Due::Renew, Duration::from_millis(chance));
+            self.start_timer(Due::Renew, RENEW_SOONEST + Duration::from_millis(chance));
         }
     }
 

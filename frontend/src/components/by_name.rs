@@ -17,7 +17,7 @@ impl ByName {
     /// Nothing is chosen yet: a name where the gateway knows people, unless it is a demonstration,
     /// which shows its extensions.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn unchosen() -> Self {
         Self {
             phone: use_phone(),
             chosen: RwSignal::new(None),

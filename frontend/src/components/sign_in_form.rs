@@ -25,7 +25,7 @@ pub fn SignInForm() -> impl IntoView {
     let remember = RwSignal::new(false);
     let missing = RwSignal::new(None::<&'static str>);
     let button = NodeRef::<html::Button>::new();
-    let by_name = ByName::new();
+    let by_name = ByName::unchosen();
     let connecting = move || phone.line.with(|line| *line == Line::Connecting);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();

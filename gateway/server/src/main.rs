@@ -192,13 +192,15 @@ async fn check_upstreams(config: &Config) -> ExitCode {
 async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let told = config.clone();
     let gateway = Gateway::start(config).await?;
+    // Who reads that it can be stopped may do so at once.
+    let mut stops = StopSignals::listen()?;
     let up = banner::banner(&told, gateway.addr(), &banner::own_addresses());
     say(&up);
-    stop_signal().await?;
+    stops.next().await?;
     say("Closing. Once more to stop at once.");
     tokio::select! {
         () = gateway.shutdown() => Ok(()),
-        again = stop_signal() => Ok(again?),
+        again = stops.next() => Ok(again?),
     }
 }
 
@@ -207,17 +209,39 @@ fn say(words: &str) {
     let _ = writeln!(std::io::stdout(), "{words}");
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn stop_signal() -> std::io::Result<()> {
+/// Ctrl-C, or what a service manager sends. What comes before it is asked for is kept.
+struct StopSignals {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> std::io::Result<()> {
         tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed,
-            _ = terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
         }
     }
+
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }

@@ -308,8 +308,8 @@ impl UserAgent {
     ///
     /// # Errors
     /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`],
-    /// [`CommandError::WrongState`] for INVITE, ACK and CANCEL, [`CommandError::TooLarge`] for a
-    /// MESSAGE.
+    /// [`CommandError::WrongState`] for INVITE, ACK, CANCEL and REGISTER, which have commands of their
+    /// own, [`CommandError::TooLarge`] for a MESSAGE.
     pub fn request(
         &mut self,
         now: Moment,

@@ -148,7 +148,7 @@ impl UserAgent {
     ) -> Result<OutgoingId, CommandError> {
         if matches!(
             outgoing.method,
-            Method::Invite | Method::Ack | Method::Cancel
+            Method::Invite | Method::Ack | Method::Cancel | Method::Register
         ) {
             return Err(CommandError::WrongState);
         }

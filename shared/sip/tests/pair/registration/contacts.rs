@@ -2,13 +2,14 @@
 
 use sidetone_sip::message::HeaderName;
 use sidetone_sip::{
-    AccountId, CommandError, Event, Method, NoResponse, OutgoingId, Response, Status,
+    AccountId, CommandError, Event, Method, NoResponse, Origin, OutgoingId, OutgoingRequest,
+    Response, Status,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{S, asking, is_registered_for, registered, remove, respond, state};
-use crate::harness::{A, Pair, account};
+use crate::harness::{A, Pair, account, uri};
 use crate::registrar::{PASSWORD, Registrar};
 
 fn query(pair: &mut Pair, id: AccountId) -> OutgoingId {
@@ -85,4 +86,31 @@ fn it_is_told_as_it_is_answered() {
     assert_eq!(asked, Err(CommandError::Gone));
     pair.no_events();
     pair.finish();
+}
+
+#[test]
+fn a_registration_is_no_request_like_any_other() {
+    let (mut registrar, mut pair) = Registrar::new();
+    let id = registered(&mut registrar, &mut pair);
+    // Its Contact would be the one for peers, and its To whatever is the target.
+    let request = |method| OutgoingRequest {
+        origin: Origin::Account(id),
+        method,
+        target: uri("sip:102@demo.test"),
+        headers: Vec::new(),
+        body: None,
+    };
+    let before = pair.last_request(&Method::Register).clone();
+    for method in [
+        Method::Register,
+        Method::Invite,
+        Method::Ack,
+        Method::Cancel,
+    ] {
+        let asked = pair.try_command(A, |a, now| a.request(now, request(method)));
+        assert_eq!(asked, Err(CommandError::WrongState));
+    }
+    assert_eq!(*pair.last_request(&Method::Register), before);
+    pair.sent(&[]);
+    remove(registrar, pair, id);
 }

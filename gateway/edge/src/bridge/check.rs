@@ -15,10 +15,11 @@ use tokio_util::sync::PollSender;
 
 use super::config::{Protocol, Target, UpstreamConfig};
 use super::link::{self, Hop};
-use super::locate::{Dns, locate};
+use super::locate::Dns;
 use super::pbx::Pbx;
 use super::token::TokenKey;
 use super::watch::Prober;
+use super::whereabouts;
 use super::{Bridge, BridgeConfig, BridgeError};
 use crate::{FlowInfo, Inbound, Upstream};
 
@@ -90,7 +91,7 @@ impl Bridge {
             reached: false,
             words: Vec::new(),
         };
-        let located = match locate(dns, target).await {
+        let located = match whereabouts::find(dns, pbx, &self.shared).await {
             Ok(located) => located,
             Err(error) => {
                 let words = format!("{target}: {error}. Is `upstream.uri` right?");

@@ -27,6 +27,17 @@ pub(crate) struct Located {
     pub(crate) until: Instant,
 }
 
+impl Located {
+    /// Without the places that there is no way to; `None` if nothing is left.
+    pub(crate) fn within_reach(mut self, reaches: impl Fn(&Hop) -> bool) -> Option<Self> {
+        for rank in &mut self.ranks {
+            rank.retain(|(_, hop)| reaches(hop));
+        }
+        self.ranks.retain(|rank| !rank.is_empty());
+        (!self.ranks.is_empty()).then_some(self)
+    }
+}
+
 /// A name that leads nowhere, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -39,6 +39,7 @@ mod shared;
 mod token;
 mod trust;
 mod watch;
+mod whereabouts;
 
 use std::io;
 use std::net::SocketAddr;

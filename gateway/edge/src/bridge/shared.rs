@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::anchor::MediaAnchor;
-use super::link::Socket;
+use super::config::Protocol;
+use super::link::{Hop, Socket};
 use super::pbx::Pbx;
 use super::phones::Phones;
 use super::token::{TokenKey, UpstreamId};
@@ -51,6 +52,11 @@ impl Shared {
     /// Whether an upstream is at this address.
     pub(crate) fn is_known(&self, address: IpAddr) -> bool {
         self.pbxs.iter().any(|pbx| pbx.is_at(address))
+    }
+
+    /// Whether there is a way to `hop`. Connections need none of our own sockets.
+    pub(crate) fn reaches(&self, hop: &Hop) -> bool {
+        hop.protocol != Protocol::Udp || hop.addr.is_ipv4() || self.socket.is_v6()
     }
 
     /// What `peer` is told to send to.

@@ -1,32 +1,35 @@
-//! Keeps up with where an upstream is and whether it answers.
+//! Keeps up with whether an upstream answers.
 //!
 //! ```text
-//!              answers an OPTIONS            answers none
-//!   Unproven ──────────────────────▶ Alive ───────────────▶ Away
-//!      │ what is asked goes there      ▲                      │ what is asked is answered 503
-//!      ▼                               └──────────────────────┘
+//!              answers an OPTIONS            none of its places answers
+//!   Unproven ──────────────────────▶ Alive ───────────────────────────▶ Away
+//!      │ what is asked goes there      ▲                                  │ what is asked is
+//!      ▼                               └──────────────────────────────────┘ answered 503
 //!   (a PBX that never answers OPTIONS)    answers: phones register anew
 //! ```
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use sidetone_sip::message::{CSeq, SipUri};
 use sidetone_sip::{Address, Headers, Message, Method, Request, Response, Text, Uri};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::border;
 use super::config::Protocol;
 use super::link::{Hop, Link};
-use super::locate::{Dns, Located, locate};
+use super::locate::{Located, Rank};
 use super::pbx::{Pbx, Reach};
 use super::phones::Input;
 use super::post;
 use super::shared::Shared;
 use super::token::PhoneId;
+use super::whereabouts::{self, Whereabouts};
 
 /// How long an OPTIONS may stay unanswered.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -36,101 +39,152 @@ const AWAY_PATIENCE: Duration = Duration::from_secs(1);
 const REPEAT: Duration = Duration::from_millis(500);
 /// How often an upstream that is away is asked, at least; as much again is left to chance.
 const AWAY: Duration = Duration::from_millis(250);
-/// How soon DNS is asked again that did not answer.
-const DNS_AGAIN: Duration = Duration::from_secs(5);
 /// How soon a suspicion may lead to the next question.
 const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Watches one upstream for ever.
 pub(crate) async fn watch(pbx: Arc<Pbx>, shared: Arc<Shared>) {
-    let dns = Dns::new();
-    let mut watcher = Watcher::new(pbx, shared);
+    let (told, whereabouts) = watch::channel(Whereabouts::Unasked);
+    shared.spawn(whereabouts::follow(
+        Arc::clone(&pbx),
+        Arc::clone(&shared),
+        told,
+    ));
+    let mut watcher = Watcher::new(pbx, shared, whereabouts);
+    watcher.first_word().await;
     loop {
-        watcher.locate(&dns).await;
+        watcher.locate();
         watcher.ask_all().await;
         watcher.publish();
         watcher.rest().await;
     }
 }
 
+/// What a place has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It answers.
+    Alive,
+    /// It has answered, and does so no more.
+    Dead,
+}
+
+/// The places that may be asked, by rank: those that answer, then those that never have.
+fn usable(located: &Located, shown: &HashMap<SocketAddr, Standing>) -> Vec<Rank> {
+    let of = |standing: Option<Standing>| {
+        let ranks = located.ranks.iter().map(move |rank| {
+            let hops = rank.iter();
+            let hops = hops.filter(move |(_, hop)| shown.get(&hop.addr).copied() == standing);
+            hops.cloned().collect::<Rank>()
+        });
+        ranks.filter(|rank| !rank.is_empty())
+    };
+    of(Some(Standing::Alive)).chain(of(None)).collect()
+}
+
 struct Watcher {
     pbx: Arc<Pbx>,
     shared: Arc<Shared>,
-    located: Option<Located>,
-    /// Places that have answered an OPTIONS before: from them an answer can be expected.
-    proven: HashSet<SocketAddr>,
-    /// Proven ones that do not answer now.
-    dead: HashSet<SocketAddr>,
+    whereabouts: watch::Receiver<Whereabouts>,
+    located: Option<Arc<Located>>,
+    shown: HashMap<SocketAddr, Standing>,
+    /// One for each place.
+    probers: Vec<(Hop, Prober)>,
     away: bool,
-    prober: Prober,
 }
 
 impl Watcher {
-    fn new(pbx: Arc<Pbx>, shared: Arc<Shared>) -> Self {
+    fn new(pbx: Arc<Pbx>, shared: Arc<Shared>, whereabouts: watch::Receiver<Whereabouts>) -> Self {
         Self {
-            prober: Prober::new(Arc::clone(&pbx), Arc::clone(&shared)),
             pbx,
             shared,
+            whereabouts,
             located: None,
-            proven: HashSet::new(),
-            dead: HashSet::new(),
+            shown: HashMap::new(),
+            probers: Vec::new(),
             away: false,
         }
     }
 
-    async fn locate(&mut self, dns: &Dns) {
-        let good = |located: &Located| Instant::now() < located.until;
-        if self.located.as_ref().is_some_and(good) {
+    /// Waits until DNS has said anything.
+    async fn first_word(&mut self) {
+        let said = |whereabouts: &Whereabouts| !matches!(whereabouts, Whereabouts::Unasked);
+        // Who follows DNS ends when the gateway does.
+        let _ = self.whereabouts.wait_for(said).await;
+    }
+
+    /// Takes note of what DNS says now.
+    fn locate(&mut self) {
+        let Whereabouts::Known(located) = self.whereabouts.borrow_and_update().clone() else {
             return;
+        };
+        let hops = located.ranks.iter().flatten().map(|(_, hop)| hop);
+        let mut known = std::mem::take(&mut self.probers);
+        for hop in hops {
+            let prober = match known.iter().position(|(other, _)| other == hop) {
+                Some(at) => known.swap_remove(at),
+                None => {
+                    let prober = Prober::new(Arc::clone(&self.pbx), Arc::clone(&self.shared));
+                    (hop.clone(), prober)
+                }
+            };
+            self.probers.push(prober);
         }
-        match locate(dns, self.pbx.config.next_hop()).await {
-            Ok(located) => self.located = Some(located),
-            // What was known before is better than nothing.
-            Err(error) => {
-                tracing::warn!(upstream = self.pbx.config.name, %error, "not located");
-            }
-        }
-        if self.located.is_some() && matches!(&*self.pbx.reach.borrow(), Reach::Unknown) {
+        let is_place = |addr: &SocketAddr| self.probers.iter().any(|(hop, _)| hop.addr == *addr);
+        self.shown.retain(|addr, _| is_place(addr));
+        self.located = Some(located);
+        // Of several places one is known to be right when it has answered.
+        let asks = !self.pbx.config.keep_alive.is_zero() && self.probers.len() > 1;
+        if !asks && self.is_unknown() {
             self.publish();
         }
     }
 
-    fn hops(&self) -> impl Iterator<Item = &Hop> {
-        let ranks = self.located.iter().flat_map(|located| &located.ranks);
-        ranks.flatten().map(|(_, hop)| hop)
+    fn is_unknown(&self) -> bool {
+        matches!(&*self.pbx.reach.borrow(), Reach::Unknown)
     }
 
+    /// Asks all places at once.
     async fn ask_all(&mut self) {
         if self.pbx.config.keep_alive.is_zero() {
             return;
         }
-        let hops: Vec<Hop> = self.hops().cloned().collect();
-        self.prober.patience = match self.away {
-            true => AWAY_PATIENCE,
-            false => PATIENCE,
-        };
-        for hop in hops {
-            if self.prober.answers(&hop).await {
-                self.proven.insert(hop.addr);
-                self.dead.remove(&hop.addr);
-            } else if self.proven.contains(&hop.addr) {
-                self.dead.insert(hop.addr);
-            }
+        let patience = if self.away { AWAY_PATIENCE } else { PATIENCE };
+        let mut probers = std::mem::take(&mut self.probers);
+        let asked = probers.iter_mut().map(|(hop, prober)| async move {
+            prober.patience = patience;
+            (hop.addr, prober.ask(hop).await.is_some())
+        });
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        while let Some((addr, answers)) = asked.next().await {
+            self.note(addr, answers);
         }
+        drop(asked);
+        self.probers = probers;
+    }
+
+    fn note(&mut self, addr: SocketAddr, answers: bool) {
+        let upstream = &self.pbx.config.name;
+        let before = self.shown.get(&addr).copied();
+        let now = match (before, answers) {
+            (_, true) => Standing::Alive,
+            (Some(_), false) => Standing::Dead,
+            (None, false) => return,
+        };
+        if before == Some(now) {
+            return;
+        }
+        match now {
+            Standing::Alive => tracing::info!(upstream, %addr, "a server of the upstream answers"),
+            Standing::Dead => tracing::info!(upstream, %addr, "a server of the upstream is silent"),
+        }
+        self.shown.insert(addr, now);
+        self.publish();
     }
 
     fn publish(&mut self) {
-        let usable = |hop: &Hop| !self.dead.contains(&hop.addr);
-        let ranks: Vec<_> = match &self.located {
-            Some(located) => located.ranks.iter(),
-            None => [].iter(),
-        }
-        .map(|rank| {
-            let usable = rank.iter().filter(|(_, hop)| usable(hop));
-            usable.cloned().collect::<Vec<_>>()
-        })
-        .filter(|rank| !rank.is_empty())
-        .collect();
+        let located = self.located.as_ref();
+        let ranks = located.map_or_else(Vec::new, |located| usable(located, &self.shown));
         let upstream = &self.pbx.config.name;
         let away = ranks.is_empty();
         self.pbx.reach.send_replace(match away {
@@ -152,25 +206,24 @@ impl Watcher {
     async fn rest(&mut self) {
         let now = Instant::now();
         let keep_alive = self.pbx.config.keep_alive;
-        if self.away {
-            let chance = super::random() % u64::try_from(AWAY.as_millis()).unwrap_or(1);
-            return sleep_until(now + AWAY + Duration::from_millis(chance)).await;
-        }
-        let next = match keep_alive.is_zero() {
-            true => ask_dns_again(now, self.located.as_ref().map(|located| located.until)),
+        let asks = !keep_alive.is_zero() && !self.probers.is_empty();
+        let chance = || super::random() % u64::try_from(AWAY.as_millis()).unwrap_or(1);
+        let next = match self.away {
+            true => now + AWAY + Duration::from_millis(chance()),
             false => now + keep_alive,
         };
+        let suspicion = async {
+            self.pbx.suspicion.notified().await;
+            sleep_until(now + BETWEEN).await;
+        };
         tokio::select! {
-            () = sleep_until(next) => {}
-            () = self.pbx.suspicion.notified() => sleep_until(now + BETWEEN).await,
+            () = sleep_until(next), if asks => {}
+            () = suspicion, if asks && !self.away => {}
+            Ok(()) = self.whereabouts.changed() => {}
+            // Who follows DNS has ended, as all do now.
+            else => std::future::pending().await,
         }
     }
-}
-
-/// What has run out is asked for again, but not without a pause: DNS may be gone.
-fn ask_dns_again(now: Instant, until: Option<Instant>) -> Instant {
-    let soonest = now + DNS_AGAIN;
-    until.map_or(soonest, |until| until.max(soonest))
 }
 
 /// Asks places whether they are alive, like a phone without a browser.
@@ -201,10 +254,6 @@ impl Prober {
             asked: 0,
             patience: PATIENCE,
         }
-    }
-
-    async fn answers(&mut self, hop: &Hop) -> bool {
-        self.ask(hop).await.is_some()
     }
 
     /// The answer to an OPTIONS, whatever it says.
@@ -299,15 +348,45 @@ impl Drop for Prober {
 
 #[cfg(test)]
 mod tests {
+    use sidetone_sip::message::Host;
+
     use super::*;
 
+    fn hop(last: u8) -> Hop {
+        Hop {
+            protocol: Protocol::Udp,
+            addr: SocketAddr::from(([192, 0, 2, last], 5060)),
+            name: Host::V4([192, 0, 2, last].into()),
+            path: "/".into(),
+        }
+    }
+
     #[test]
-    fn dns_that_is_gone_is_not_asked_without_a_pause() {
-        let now = Instant::now() + DNS_AGAIN;
-        assert_eq!(ask_dns_again(now, None), now + DNS_AGAIN);
-        let ran_out = now - Duration::from_secs(1);
-        assert_eq!(ask_dns_again(now, Some(ran_out)), now + DNS_AGAIN);
-        let good = now + Duration::from_secs(600);
-        assert_eq!(ask_dns_again(now, Some(good)), good);
+    fn those_that_answer_come_first_and_those_that_have_ceased_to_are_left_out() {
+        let located = Located {
+            ranks: vec![
+                vec![(10, hop(1)), (20, hop(2))],
+                vec![(0, hop(3))],
+                vec![(0, hop(4))],
+            ],
+            until: Instant::now(),
+        };
+        let ranks = |shown: &[(u8, Standing)]| -> Vec<Vec<u8>> {
+            let shown = shown.iter().map(|(last, shown)| (hop(*last).addr, *shown));
+            let ranks = usable(&located, &shown.collect());
+            let last = |(_, hop): &(u16, Hop)| match hop.addr.ip() {
+                std::net::IpAddr::V4(ip) => ip.octets()[3],
+                std::net::IpAddr::V6(_) => 0,
+            };
+            let ranks = ranks.iter();
+            ranks.map(|rank| rank.iter().map(last).collect()).collect()
+        };
+        use Standing::{Alive, Dead};
+        assert_eq!(ranks(&[]), [vec![1, 2], vec![3], vec![4]]);
+        assert_eq!(ranks(&[(4, Alive)]), [vec![4], vec![1, 2], vec![3]]);
+        let some = [(1, Dead), (2, Alive), (4, Alive)];
+        assert_eq!(ranks(&some), [vec![2], vec![4], vec![3]]);
+        let all = [(1, Dead), (2, Dead), (3, Dead), (4, Dead)];
+        assert_eq!(ranks(&all), Vec::<Vec<u8>>::new());
     }
 }

@@ -60,6 +60,11 @@ async fn a_pbx_that_is_not_there_is_told_with_what_may_help() {
             format!("sip:{closed};transport=udp"),
             "nothing answers. Is the port right, and does a firewall let UDP pass both ways?",
         ),
+        (
+            "sip:[::1]:5060;transport=udp".to_owned(),
+            "[::1] is reached by IPv6 only, and `bridge.listen` is an IPv4 address; [::] is both. \
+             Is `upstream.uri` right?",
+        ),
     ] {
         let finding = check(upstream(&uri)).await;
         assert!(!finding.reached);

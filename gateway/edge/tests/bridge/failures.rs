@@ -37,6 +37,15 @@ async fn a_name_that_dns_does_not_know_is_unavailable() {
     assert!(!gateway.bridge.figures()[0].is_reachable);
 }
 
+#[tokio::test]
+async fn a_pbx_of_another_kind_of_address_is_unavailable_at_once() {
+    let gateway = Gateway::start(upstream("sip:[::1]:5060;transport=udp")).await;
+    let mut browser = gateway.browser().await;
+    browser.send(&register("one", 1)).await;
+    unavailable(&mut browser).await;
+    assert!(!gateway.bridge.figures()[0].is_reachable);
+}
+
 /// A media engine whose ports are all in use.
 struct Exhausted;
 

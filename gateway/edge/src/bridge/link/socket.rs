@@ -35,6 +35,11 @@ impl Socket {
         self.socket.local_addr()
     }
 
+    /// Whether it sends to IPv6 addresses.
+    pub(crate) const fn is_v6(&self) -> bool {
+        self.is_v6
+    }
+
     /// A datagram that the kernel has no room for is lost like any other.
     pub(crate) fn send(&self, peer: SocketAddr, bytes: &[u8]) {
         let to = match peer.ip() {

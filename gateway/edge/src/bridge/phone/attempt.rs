@@ -1,13 +1,14 @@
 //! Where a request of the browser is sent, and where next.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sidetone_sip::transaction::{Persistence, ServerId};
 use sidetone_sip::{Request, Status};
 
-use super::Phone;
 use super::from_browser::Destination;
 use super::leg::{Leg, Note, Way};
+use super::{Due, Phone};
 use crate::bridge::border;
 use crate::bridge::config::Protocol;
 use crate::bridge::link::{Hop, Link};
@@ -19,6 +20,9 @@ use crate::bridge::token::PhoneId;
 const LARGEST_DATAGRAM: usize = 1300;
 /// What Via and Contact add, about.
 const OURS: usize = 200;
+/// How long one of several servers may be silent; RFC 3263 §4.3 leaves it to us. The browser's own
+/// request would not outlast a whole transaction.
+const HOP_PATIENCE: Duration = Duration::from_secs(4);
 
 impl Phone {
     /// Where to try: where the dialog is, then wherever the upstream is.
@@ -79,6 +83,41 @@ impl Phone {
                 }
             }
         }
+        self.stop_timer(Due::NextHop(server));
+        if self.may_leave_hop(server) {
+            self.start_timer(Due::NextHop(server), HOP_PATIENCE);
+        }
+    }
+
+    /// Whether a request may go elsewhere if nothing is heard of it. A connection shows by itself
+    /// that nobody is there, and a dialog is where it is.
+    fn may_leave_hop(&self, server: ServerId) -> bool {
+        let leg = self.legs.get(&server);
+        leg.is_some_and(|leg| match &leg.way {
+            Way::ToPbx(outgoing) => {
+                let begins = outgoing.request.headers.to.tag().is_none();
+                begins && outgoing.protocol == Protocol::Udp && !outgoing.hops.is_empty()
+            }
+            Way::ToBrowser(_) => false,
+        })
+    }
+
+    /// Nothing was heard of a request: it is sent to the next of its hops.
+    pub(super) fn leave_hop(&mut self, server: ServerId) {
+        let Some(leg) = self.legs.get_mut(&server) else {
+            return;
+        };
+        let Way::ToPbx(outgoing) = &leg.way else {
+            return;
+        };
+        outgoing.pbx.suspicion.notify_one();
+        if leg.cancelled.is_some() {
+            return;
+        }
+        if let Some(client) = leg.client.take() {
+            self.transactions.abandon(client);
+        }
+        self.attempt(server);
     }
 
     /// The link to `hop`, for which `request` is made fit. If the request is too large for a

@@ -86,6 +86,10 @@ impl Phone {
         if leg.client != Some(client) {
             return;
         }
+        self.stop_timer(Due::NextHop(server));
+        let Some(leg) = self.legs.get_mut(&server) else {
+            return;
+        };
         if response.status.is_provisional() {
             leg.proceeding = true;
             if leg.cancelled.is_some() {
@@ -162,6 +166,7 @@ impl Phone {
             self.release_failed(&call);
         }
         self.stop_timer(Due::GiveUp(server));
+        self.stop_timer(Due::NextHop(server));
     }
 
     /// The call that a request began came to nothing, and so does its sound. The next attempt, with

@@ -69,6 +69,8 @@ enum Due {
     Renew,
     /// An INVITE was cancelled and is not answered.
     GiveUp(ServerId),
+    /// Another server may know more.
+    NextHop(ServerId),
 }
 
 pub(super) struct Phone {
@@ -230,6 +232,7 @@ impl Phone {
                 Due::Waiting => self.refuse_waiting(None).await,
                 Due::Renew => self.drop_seat(),
                 Due::GiveUp(server) => self.give_up(server),
+                Due::NextHop(server) => self.leave_hop(server),
             }
         }
         self.transactions.handle_timers(now);

@@ -13,6 +13,8 @@ export type Configured = {
   settings?: Record<string, string>;
   /** What stands in its configuration; the demo people if nothing does. */
   config?: string;
+  /** What starts it, if not the machine itself. */
+  shell?: string[];
 };
 
 /** What one of its other commands prints when this is typed. */
@@ -29,7 +31,7 @@ export class Gateway {
   ) {}
 
   /** Starts it; ready when it has said where. */
-  static async start({ settings = {}, config }: Configured = {}): Promise<Gateway> {
+  static async start({ settings = {}, config, shell = [] }: Configured = {}): Promise<Gateway> {
     const data = await mkdtemp(path.join(tmpdir(), 'sidetone-'));
     const people = ['--demo'];
     if (config !== undefined) {
@@ -39,8 +41,10 @@ export class Gateway {
     }
     // Several of them run at once.
     const env = { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0', ...settings };
-    const run = (listen: string) =>
-      Program.start(PROGRAM, ['serve', ...people, '--listen', listen, '--data', data], { env });
+    const run = (listen: string) => {
+      const [command, ...args] = [...shell, PROGRAM, 'serve', ...people, '--listen', listen, '--data', data];
+      return Program.start(command, args, { env });
+    };
     const program = run('127.0.0.1:0');
     return new Gateway(await Gateway.address(program), program, run, data);
   }

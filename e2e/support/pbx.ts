@@ -1,8 +1,10 @@
 /** The fixtures of the tests with real PBXs: a gateway before them, and nothing left when a test is over. */
 
+import { networkInterfaces } from 'node:os';
 import type { BrowserContext } from '@playwright/test';
 import { Asterisk } from './asterisk.ts';
 import { BARESIP, Baresip } from './baresip.ts';
+import type { Dns } from './dns.ts';
 import { Gateway } from './gateway.ts';
 import { JsSip } from './jssip.ts';
 import { KAMAILIO, Kamailio } from './kamailio.ts';
@@ -21,6 +23,8 @@ export const ways = {
   'WebRTC over WSS': { domain: 'wss.example', account: '205' },
   'Kamailio by UDP': { domain: 'kudp.example', account: '206' },
   'Kamailio by TCP': { domain: 'ktcp.example', account: '208' },
+  'plain RTP over UDP and IPv6': { domain: 'udp6.example', account: '209' },
+  'plain RTP over TCP and IPv6': { domain: 'tcp6.example', account: '210' },
 } as const;
 
 export type WayName = keyof typeof ways;
@@ -31,10 +35,13 @@ export function person(way: WayName): Person {
   return { extension: `${account}@${domain}`, name: account, password: `secret-${account}` };
 }
 
-/** The program that such a way needs besides Asterisk, if it is missing. */
+/** What such a way needs besides Asterisk, if it is missing. */
 export function missing(way: WayName): string | undefined {
-  return way.startsWith('Kamailio') && !KAMAILIO ? 'Kamailio is missing' : undefined;
+  if (way.startsWith('Kamailio') && !KAMAILIO) return 'Kamailio is missing';
+  return way.endsWith('IPv6') && !IPV6 ? 'this machine has no IPv6' : undefined;
 }
+
+const IPV6 = Object.values(networkInterfaces()).flat().some((own) => own?.address === '::1');
 
 /** Whom one calls. */
 export const party = (number: string) => ({ extension: number, name: number });
@@ -45,6 +52,10 @@ type Options = {
 };
 
 type Fixtures = {
+  /** Whom the gateway asks for names, if not the machine's own name server. */
+  dns: Dns | undefined;
+  /** More of its configuration. */
+  more: string;
   /** Registers a JsSIP in a browser of its own. */
   jssip: (who: Person) => Promise<JsSip>;
   /** A PBX that misbehaves, at `sipp.example`. */
@@ -59,6 +70,8 @@ type Shared = { asterisk: Asterisk; kamailio: Kamailio | undefined };
 
 export const test = base.extend<Options & Fixtures, Shared>({
   keepAlive: ['20s', { option: true }],
+  dns: ({}, use) => use(undefined),
+  more: ({}, use) => use(''),
 
   asterisk: [
     async ({}, use) => {
@@ -111,9 +124,9 @@ export const test = base.extend<Options & Fixtures, Shared>({
     await sipp.stop();
   },
 
-  gateway: async ({ asterisk, kamailio, sipp, settings, keepAlive }, use, info) => {
-    const config = await configuration(keepAlive, asterisk, sipp, kamailio);
-    await lend(await Gateway.start({ settings, config }), use, info);
+  gateway: async ({ asterisk, kamailio, sipp, dns, more, settings, keepAlive }, use, info) => {
+    const config = (await configuration(keepAlive, asterisk, sipp, kamailio)) + more;
+    await lend(await Gateway.start({ settings, config, shell: dns?.shell }), use, info);
     if (info.status !== info.expectedStatus) {
       await info.attach('asterisk.log', { body: asterisk.log(), contentType: 'text/plain' });
     }
@@ -140,6 +153,15 @@ export async function expectCarried(gateway: Gateway, how: 'relayed' | 'direct')
   expect(gateway.log()).toContain(`a ${how} call ended`);
 }
 
+/** One PBX in a configuration. */
+export const upstreamAt = (domain: string, uri: string, keepAlive: string) => `
+[[upstream]]
+name = "${domain}"
+domain = "${domain}"
+uri = "${uri}"
+keep_alive = "${keepAlive}"
+`;
+
 async function configuration(
   keepAlive: string,
   { ports, certificate }: Asterisk,
@@ -147,20 +169,15 @@ async function configuration(
   kamailio?: Kamailio,
 ): Promise<string> {
   const sound = soundPorts(1);
-  const upstream = (domain: string, uri: string, more = '', every = keepAlive) => `
-[[upstream]]
-name = "${domain}"
-domain = "${domain}"
-uri = "${uri}"
-keep_alive = "${every}"
-${more}`;
+  const upstream = (domain: string, uri: string, more = '', every = keepAlive) =>
+    upstreamAt(domain, uri, every) + more;
   const proxied = (domain: string, transport: string) =>
     upstream(domain, `sip:${domain}`, `outbound_proxy = "sip:127.0.0.1:${kamailio!.port};transport=${transport}"`);
   return `
 [media]
 relay_ports = "${sound.first}-${sound.last}"
 [bridge]
-listen = "127.0.0.1:${await freePort()}"
+listen = "${IPV6 ? '[::]' : '127.0.0.1'}:${await freePort()}"
 [log]
 filter = "info,sidetone_edge=debug"
 ${upstream('udp.example', `sip:127.0.0.1:${ports.sip};transport=udp`)}
@@ -169,6 +186,8 @@ ${upstream('tls.example', `sip:127.0.0.1:${ports.sips};transport=tls`, `media = 
 ${upstream('sipp.example', `sip:127.0.0.1:${sipp.port};transport=udp`, 'media = "relay"', 'off')}
 ${upstream('ws.example', `ws://127.0.0.1:${ports.http}/ws`)}
 ${upstream('wss.example', `wss://127.0.0.1:${ports.https}/ws`, `media = "direct"\ntls_ca = "${certificate}"`)}
+${IPV6 ? upstream('udp6.example', `sip:[::1]:${ports.sip};transport=udp`) : ''}
+${IPV6 ? upstream('tcp6.example', `sip:[::1]:${ports.sip};transport=tcp`, 'media = "relay"') : ''}
 ${kamailio ? proxied('kudp.example', 'udp') + proxied('ktcp.example', 'tcp') : ''}
 `;
 }

@@ -7,7 +7,17 @@ test.skip(!ASTERISK, 'Asterisk is missing');
 const relayed = 'plain RTP over UDP';
 const direct = 'WebRTC over WS';
 
-for (const way of [relayed, 'SDES over TLS', direct, 'Kamailio by UDP', 'Kamailio by TCP'] satisfies WayName[]) {
+const all = [
+  relayed,
+  'SDES over TLS',
+  direct,
+  'Kamailio by UDP',
+  'Kamailio by TCP',
+  'plain RTP over UDP and IPv6',
+  'plain RTP over TCP and IPv6',
+] as const satisfies WayName[];
+
+for (const way of all) {
   test(`${way}: calls a plain SIP phone, and both hear each other`, async ({ phones, baresip: _ }) => {
     test.skip(!!missing(way), missing(way));
     const phone = await phones.of(person(way));

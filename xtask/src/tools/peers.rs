@@ -25,7 +25,7 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program {
         name: "openssl",
         variable: "E2E_OPENSSL",
@@ -45,6 +45,11 @@ const PROGRAMS: [Program; 4] = [
         name: "sipp",
         variable: "E2E_SIPP",
         package: "sip-tester",
+    },
+    Program {
+        name: "dnsmasq",
+        variable: "E2E_DNSMASQ",
+        package: "dnsmasq-base",
     },
 ];
 

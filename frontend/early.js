@@ -59,16 +59,23 @@
     return answer.status === 204 ? null : answer.json();
   };
 
-  // What helps to find a way for sound, asked for again before its credentials expire.
-  const ice = () =>
-    fetch("/api/v1/ice-servers")
-      .then((answer) => answer.json())
-      .then(({ ice_servers, lifetime }) => {
-        if (ice_servers?.length) sidetone.ice = ice_servers;
-        return lifetime * 500;
-      })
-      .catch(() => 60_000)
-      .then((pause) => pause && setTimeout(ice, pause));
+  // What helps to find a way for sound, for who has signed in; asked for again before its credentials
+  // expire.
+  let again;
+  const askIce = () =>
+    ask(["ice-servers"])
+      .then(
+        ({ ice_servers, lifetime }) => {
+          if (ice_servers.length) sidetone.ice = ice_servers;
+          return lifetime * 500;
+        },
+        // Who is refused asks when signed in again.
+        (why) => why !== 401 && 60_000,
+      )
+      .then((pause) => {
+        clearTimeout(again);
+        if (pause) again = setTimeout(askIce, pause);
+      });
 
   // Who is remembered will be signed in: the connection to the server can be made meanwhile.
   const server = kept("localStorage", "connect-early");
@@ -78,14 +85,13 @@
     vault,
     hold,
     ask,
+    askIce,
     socket: server ? new WebSocket(server, "sip") : undefined,
     signIn: orNothing(signIn()),
     about: orNothing(ask(["about"])),
     session: kept("localStorage", "session") ? orNothing(ask(["session"])) : undefined,
     tab: tab ? hold(tab) : undefined,
   };
-
-  ice();
 
   // The browser offers installation once, maybe before the app listens.
   addEventListener("beforeinstallprompt", (event) => {

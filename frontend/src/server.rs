@@ -85,6 +85,11 @@ pub(crate) async fn response(address: &str, question: &Question) -> Option<Text>
     text(&answer, "response").map(Text::from)
 }
 
+/// Lets the gateway say what helps to find a way for sound; peers find it where `early.js` keeps it.
+pub(crate) async fn ice() {
+    let _ = early::call("askIce", &JsValue::UNDEFINED).await;
+}
+
 async fn ask(path: &str, method: Option<&str>, body: &JsValue) -> Result<JsValue, JsValue> {
     let method = method.map_or(JsValue::UNDEFINED, JsValue::from);
     early::call("ask", &Array::of3(&path.into(), &method, body)).await

@@ -151,8 +151,11 @@ impl Core {
         }
         match &state {
             RegistrationState::Registered { .. } => {
-                self.light.trouble = None;
+                let was_away = self.light.trouble.take().is_some();
                 self.backoff.reset();
+                if was_away || self.identity.is_none() {
+                    self.ask_for_ice();
+                }
                 if self.identity.is_none() {
                     self.on_signed_in();
                 }
@@ -179,6 +182,21 @@ impl Core {
         }
     }
 
+    /// A connection made ahead is of use only if it knows the servers that help.
+    fn ask_for_ice(&self) {
+        let Some(engine) = self.engine else { return };
+        spawn_local(async move {
+            server::ice().await;
+            engine.run(|core, _| core.on_ice());
+        });
+    }
+
+    fn on_ice(&mut self) {
+        if self.identity.is_some() {
+            self.prepare_spare();
+        }
+    }
+
     fn on_signed_in(&mut self) {
         let Some(sign_in) = self.sign_in.clone() else {
             return;
@@ -186,7 +204,6 @@ impl Core {
         self.identity = self.identify(&sign_in);
         connect_early(self.server().filter(|_| sign_in.remember).as_deref());
         self.look_for_devices();
-        self.prepare_spare();
         spawn_local(async move {
             if sign_in.remember {
                 vault::keep(&sign_in).await

@@ -3,6 +3,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -118,12 +119,16 @@ impl Edge {
         }
         let permit = edge.admission.admit(peer.remote.ip())?;
         // Last, so that no ticket is lost to a handshake that is refused.
-        let person = match &handshake.ticket {
+        let office = edge.tickets.as_ref();
+        let (person, cookie) = match &handshake.ticket {
             Some(ticket) => {
-                let office = edge.tickets.as_ref().ok_or(Refusal::Ticket)?;
-                Some(office.redeem(ticket).ok_or(Refusal::Ticket)?)
+                let person = office.and_then(|office| office.redeem(ticket));
+                (Some(person.ok_or(Refusal::Ticket)?), None)
             }
-            None => None,
+            None => match office.and_then(|office| office.visit(peer, request.headers())) {
+                Some(visit) => (Some(visit.person), visit.cookie),
+                None => (None, None),
+            },
         };
         let info = FlowInfo {
             id: FlowId(edge.last_flow.fetch_add(1, Ordering::Relaxed) + 1),
@@ -142,7 +147,11 @@ impl Edge {
         };
         edge.flows.spawn(flow.instrument(span));
         edge.watched.call_once(|| self.watch_door());
-        Ok(handshake.response())
+        let mut response = handshake.response();
+        if let Some(cookie) = cookie {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 
     /// As long as the edge is open.

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderValue};
 use sidetone_sip::{FlowId, Response};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
@@ -46,11 +47,12 @@ pub struct FlowInfo {
     pub remote: SocketAddr,
     /// Whether it came over TLS (Via says WSS then, else WS).
     pub secure: bool,
-    /// Whose it is, if it came with a ticket.
+    /// Whose it is, if it came with a ticket; else who follows it, if somebody does.
     pub person: Option<Arc<dyn Person>>,
 }
 
-/// Somebody who has signed in at the gateway.
+/// Who is told what upstreams say over a flow: somebody who has signed in at the gateway, or nobody
+/// that is known by name yet.
 pub trait Person: fmt::Debug + Send + Sync + 'static {
     /// An upstream (`None`: the embedded switch) has answered a request over a flow of this person,
     /// and the browser is about to hear it.
@@ -61,6 +63,19 @@ pub trait Person: fmt::Debug + Send + Sync + 'static {
 pub trait TicketOffice: Send + Sync + 'static {
     /// Takes a ticket in; it is good once.
     fn redeem(&self, ticket: &str) -> Option<Arc<dyn Person>>;
+
+    /// A flow is opened without a ticket by a request with these headers. `None`: nobody follows it.
+    fn visit(&self, _peer: Peer, _headers: &HeaderMap) -> Option<Visit> {
+        None
+    }
+}
+
+/// A flow that came without a ticket, and is followed.
+pub struct Visit {
+    /// Who follows it.
+    pub person: Arc<dyn Person>,
+    /// What the browser shows from now on (`Set-Cookie`), unless it does so already.
+    pub cookie: Option<HeaderValue>,
 }
 
 /// Where SIP goes: the embedded switch, or a PBX.

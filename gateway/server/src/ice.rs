@@ -4,18 +4,48 @@
 //! until when, and the password is its HMAC by a secret that gateway and server have in common. The
 //! rest of the user name is chance, so that the server can tell users apart and learns nothing of them.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Extension, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sidetone_api as api;
+use sidetone_edge::Peer;
 
 use crate::config::{IceCredentials, IceServer};
+use crate::sign_in::{Refusal, SignIns};
+
+/// `/api/v1/ice-servers`: credentials are for who has signed in, be it at a PBX.
+pub(crate) fn router(servers: &[IceServer], people: SignIns) -> Router {
+    Router::new()
+        .route("/api/v1/ice-servers", get(handle_ask))
+        .with_state((servers.into(), people))
+}
+
+async fn handle_ask(
+    State((servers, people)): State<(Arc<[IceServer]>, SignIns)>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    let told = async {
+        if servers.iter().any(IceServer::asks) {
+            people.require_anybody(peer, &headers).await?;
+        }
+        let chance = getrandom::u64().map_err(|_| Refusal::NoRandomness)?;
+        Ok::<_, Refusal>(Json(ice_servers(&servers, SystemTime::now(), chance)))
+    };
+    ([(header::CACHE_CONTROL, "no-store")], told.await)
+}
 
 /// What a browser is told. `now` is the time of day, `chance` a random number.
-pub(crate) fn ice_servers(servers: &[IceServer], now: SystemTime, chance: u64) -> api::IceServers {
+fn ice_servers(servers: &[IceServer], now: SystemTime, chance: u64) -> api::IceServers {
     let lifetimes = servers
         .iter()
         .filter_map(|server| match &server.credentials {

@@ -1,8 +1,5 @@
 //! What is served, besides SIP.
 
-use std::sync::Arc;
-use std::time::SystemTime;
-
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,9 +11,9 @@ use sidetone_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Assets;
-use crate::config::{Config, IceServer, Tls};
+use crate::config::{Config, Tls};
 use crate::headers::{Confinement, confine};
-use crate::ice::ice_servers;
+use crate::ice;
 use crate::metrics::CONTENT_TYPE;
 use crate::sign_in::{self, SignIns};
 
@@ -46,7 +43,6 @@ pub(crate) fn router(
         strict_transport,
     );
     let about = about(config);
-    let ice: Arc<[IceServer]> = config.ice_servers.clone().into();
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(handle_readyz))
@@ -56,16 +52,10 @@ pub(crate) fn router(
             get(|| async move { uncached(Json(about)) }),
         )
         .route(
-            "/api/v1/ice-servers",
-            get(|| async move {
-                let chance = getrandom::u64().unwrap_or_default();
-                uncached(Json(ice_servers(&ice, SystemTime::now(), chance)))
-            }),
-        )
-        .route(
             "/metrics",
             get(|| async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics()) }),
         )
+        .merge(ice::router(&config.ice_servers, people.clone()))
         .merge(sign_in::router(people))
         .merge(edge.router(SIP_PATH))
         .fallback(move |request: Request| async move {

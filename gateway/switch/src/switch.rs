@@ -388,10 +388,10 @@ impl Desk {
     }
 }
 
-/// Tells somebody of the switch's challenge to a request of theirs. Those of other phones never
-/// pass a switch that is the peer of each.
+/// Tells somebody that the switch challenges a request of theirs, or grants it. What other phones
+/// say never passes a switch that is the peer of each.
 fn tell(person: &dyn Person, bytes: &[u8]) {
-    let statuses = [&b"SIP/2.0 401 "[..], b"SIP/2.0 407 "];
+    let statuses = [&b"SIP/2.0 200 "[..], b"SIP/2.0 401 ", b"SIP/2.0 407 "];
     if statuses.iter().any(|status| bytes.starts_with(status))
         && let Incoming::Message(Message::Response(response)) =
             read_frame(bytes, &Limits::default())

@@ -93,6 +93,14 @@ pub struct IceServer {
     pub credentials: IceCredentials,
 }
 
+impl IceServer {
+    /// Whether it asks for credentials.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.credentials != IceCredentials::None
+    }
+}
+
 /// What a TURN server asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IceCredentials {

@@ -34,7 +34,7 @@ const MOST_ANSWERS: u8 = 4;
 
 /// Why there is no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unanswered {
+pub(crate) enum Unanswered {
     /// The account is not this person's, or there is none.
     #[error("You have no such account.")]
     NoAccount,

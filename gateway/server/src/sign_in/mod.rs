@@ -10,6 +10,8 @@
 //! A secret answers only what its own upstream has asked, over a flow of the person it belongs to, in
 //! the realm it is bound to, and each question once: whoever holds a session can use the accounts
 //! while it lasts, and takes nothing with them.
+//!
+//! Who signs in at a PBX only, with its password, is a visitor.
 
 mod attempts;
 mod challenges;
@@ -19,13 +21,15 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod visitors;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use sidetone_edge::{Origin, Person, TicketOffice};
+use axum::http::HeaderMap;
+use sidetone_edge::{Origin, Peer, Person, TicketOffice, Visit};
 use sidetone_store::Store;
 use tokio::sync::Semaphore;
 
@@ -33,9 +37,10 @@ use self::attempts::Attempts;
 use self::challenges::{Keeper, Unanswered};
 use self::sessions::Sessions;
 use self::tickets::Tickets;
-use crate::config::{self, Config};
+use self::visitors::Visitors;
+use crate::config::{self, Config, IceServer};
 
-pub(crate) use self::routes::router;
+pub(crate) use self::routes::{Refusal, router};
 
 /// Passwords that are checked at once: each takes 19 MiB and a core.
 const CHECKS: usize = 2;
@@ -53,6 +58,9 @@ struct Inner {
     attempts: Mutex<Attempts>,
     checks: Semaphore,
     origins: Vec<Origin>,
+    visitors: Arc<Visitors>,
+    /// Whether there is something for visitors that strangers don't get.
+    has_visitors: bool,
 }
 
 impl SignIns {
@@ -71,6 +79,8 @@ impl SignIns {
             attempts: Mutex::default(),
             checks: Semaphore::new(CHECKS),
             origins: config.origins.clone(),
+            visitors: Arc::default(),
+            has_visitors: config.ice_servers.iter().any(IceServer::asks),
         }))
     }
 
@@ -95,6 +105,13 @@ impl TicketOffice for SignIns {
         let keeper = Arc::clone(self.0.keepers.get(&person)?);
         Some(keeper)
     }
+
+    fn visit(&self, peer: Peer, headers: &HeaderMap) -> Option<Visit> {
+        if !self.0.has_visitors {
+            return None;
+        }
+        Visitors::open(&self.0.visitors, peer, headers)
+    }
 }
 
 impl Person for Keeper {
@@ -107,6 +124,15 @@ impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keeper(…)")
     }
+}
+
+/// By what a token is known: no comparison tells how much of a guess was right, and what is kept
+/// opens nothing.
+fn name(token: &str) -> [u8; 32] {
+    use ring::digest::{SHA256, digest};
+    let mut name = [0; 32];
+    name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    name
 }
 
 /// 32 random bytes in letters: nobody guesses them.

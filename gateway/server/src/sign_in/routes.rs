@@ -18,8 +18,9 @@ use sidetone_store::StoreError;
 use tokio::time::timeout;
 
 use super::challenges::Keeper;
+use super::cookie::{self, SESSION, VISIT};
 use super::sessions::{self, Open, REMEMBERED};
-use super::{SignIns, Unanswered, cookie, token};
+use super::{SignIns, Unanswered, token};
 use crate::config::Person;
 use crate::password;
 
@@ -46,7 +47,7 @@ pub(crate) fn router(people: SignIns) -> Router {
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(crate) enum Refusal {
     #[error("This address is asked in another way. Reload the page.")]
     NoSuchMethod,
     #[error(
@@ -128,26 +129,13 @@ async fn guard(State(people): State<SignIns>, request: Request, next: Next) -> R
     response
 }
 
-/// Whether the browser speaks HTTPS, be it with us or with a proxy before us.
-fn is_secure(peer: Peer, headers: &HeaderMap) -> bool {
-    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-    peer.secure || origin.is_some_and(|origin| origin.starts_with(b"https://"))
-}
-
-/// The token of a request. Over plain HTTP there may be a proxy that speaks HTTPS with the browser,
-/// so that either name counts.
-fn shown(peer: Peer, headers: &HeaderMap) -> Option<&str> {
-    let plain = || cookie::token(headers, false).filter(|_| !peer.secure);
-    cookie::token(headers, true).or_else(plain)
-}
-
 impl SignIns {
     async fn find(
         &self,
         peer: Peer,
         headers: &HeaderMap,
     ) -> Result<Option<(Open, Arc<Keeper>)>, Refusal> {
-        let Some(token) = shown(peer, headers) else {
+        let Some(token) = SESSION.shown(peer, headers) else {
             return Ok(None);
         };
         let found = self.0.sessions.find(sessions::now(), token, &self.0.people);
@@ -164,6 +152,19 @@ impl SignIns {
         headers: &HeaderMap,
     ) -> Result<(Open, Arc<Keeper>), Refusal> {
         self.find(peer, headers).await?.ok_or(Refusal::NobodyIn)
+    }
+
+    /// Lets pass who has signed in here, or at a PBX over a WebSocket that is there.
+    pub(crate) async fn require_anybody(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        let visit = VISIT.shown(peer, headers);
+        if visit.is_some_and(|token| self.0.visitors.is_known(token)) {
+            return Ok(());
+        }
+        self.require(peer, headers).await.map(drop)
     }
 
     /// Who has this name and this password. It takes as long if there is no such name.
@@ -219,7 +220,7 @@ impl SignIns {
     }
 
     async fn end(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
-        if let Some(token) = shown(peer, headers) {
+        if let Some(token) = SESSION.shown(peer, headers) {
             let session = self.0.sessions.close(token).await?;
             self.tickets().revoke(&session);
         }
@@ -239,9 +240,9 @@ async fn handle_who(
         accounts: keeper.accounts(),
     });
     let mut response = Json(session).into_response();
-    if kept && let Some(token) = shown(peer, &headers) {
-        let secure = peer.secure || cookie::token(&headers, true).is_some();
-        set(&mut response, cookie::set(token, secure, Some(REMEMBERED)));
+    if kept && let Some(token) = SESSION.shown(peer, &headers) {
+        let secure = peer.secure || SESSION.token(&headers, true).is_some();
+        set(&mut response, SESSION.set(token, secure, Some(REMEMBERED)));
     }
     Ok(response)
 }
@@ -259,8 +260,8 @@ async fn handle_sign_in(
     people.end(peer, &headers).await?;
     let mut response = Json(session).into_response();
     let max_age = remember.then_some(REMEMBERED);
-    let secure = is_secure(peer, &headers);
-    set(&mut response, cookie::set(&token, secure, max_age));
+    let secure = cookie::is_secure(peer, &headers);
+    set(&mut response, SESSION.set(&token, secure, max_age));
     Ok(response)
 }
 
@@ -272,7 +273,7 @@ async fn handle_sign_out(
     people.end(peer, &headers).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     for secure in [false, true] {
-        set(&mut response, cookie::clear(secure));
+        set(&mut response, SESSION.clear(secure));
     }
     Ok(response)
 }

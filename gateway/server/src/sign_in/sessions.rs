@@ -3,9 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ring::digest::{SHA256, digest};
 use sidetone_store::{Session, Store, StoreError};
 
+use super::name;
 use crate::config::Person;
 
 /// How long a session lasts without being used, in seconds.
@@ -98,12 +98,6 @@ impl Sessions {
         self.store.delete_session(&self.tenant, &name).await?;
         Ok(name)
     }
-}
-
-fn name(token: &str) -> [u8; 32] {
-    let mut name = [0; 32];
-    name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    name
 }
 
 #[cfg(test)]

@@ -4,15 +4,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ring::digest::{SHA256, digest};
+use super::name;
 
 /// How long a ticket is good.
 const GOOD_FOR: Duration = Duration::from_secs(60);
 /// Tickets of one person that are good at once; beyond, the oldest is not any more.
 const MOST: usize = 16;
 
-/// The tickets that were given out and are still good. They are known by their digests, so that no
-/// comparison tells how much of a guess was right.
+/// The tickets that were given out and are still good.
 #[derive(Default)]
 pub(super) struct Tickets(HashMap<[u8; 32], Given>);
 
@@ -58,12 +57,6 @@ impl Given {
     fn is_good(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.at) < GOOD_FOR
     }
-}
-
-fn name(ticket: &str) -> [u8; 32] {
-    let mut name = [0; 32];
-    name.copy_from_slice(digest(&SHA256, ticket.as_bytes()).as_ref());
-    name
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod support;
 mod canary;
 mod exhaustion;
 mod http;
+mod ice;
 mod program;
 mod sign_in;
 mod sip;

@@ -31,7 +31,7 @@ fn cookie(answer: &Answer) -> String {
     format!("Cookie: {}", set.split(';').next().unwrap())
 }
 
-async fn cookie_of(running: &Running, name: &str) -> String {
+pub(crate) async fn cookie_of(running: &Running, name: &str) -> String {
     let answer = sign_in(running, name, &format!("{name}-demo")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     cookie(&answer)

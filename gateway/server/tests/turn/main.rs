@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sidetone::config::{IceCredentials, IceServer};
-use sidetone::{Config, Gateway};
+use sidetone::{Arguments, Config, Gateway};
 use sidetone_sip::auth::Secret;
 
 const SECRET: &str = "known to both";
@@ -90,6 +90,10 @@ impl Drop for Coturn {
 async fn credentials(lifetime: Duration) -> (String, String) {
     let dir = tempfile::tempdir().unwrap();
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let demo = Arguments {
+        demo: true,
+        ..Arguments::default()
+    };
     let mut config = Config {
         listen: any,
         data: dir.path().join("data"),
@@ -100,12 +104,23 @@ async fn credentials(lifetime: Duration) -> (String, String) {
                 lifetime,
             },
         }],
-        ..Config::default()
+        ..Config::load(demo, []).unwrap()
     };
     config.media.listen = Some(any);
     let gateway = Gateway::start(config).await.unwrap();
     let addr = gateway.addr();
-    let asking = tokio::task::spawn_blocking(move || ask(addr));
+    let asking = tokio::task::spawn_blocking(move || {
+        let name = r#"{"name": "alice", "password": "alice-demo"}"#;
+        let signed_in = ask(addr, "POST /api/v1/session", "", name);
+        let (_, cookie) = signed_in.split_once("set-cookie: ").unwrap();
+        let cookie = cookie.split(';').next().unwrap();
+        ask(
+            addr,
+            "GET /api/v1/ice-servers",
+            &format!("Cookie: {cookie}\r\n"),
+            "",
+        )
+    });
     let answer = asking.await.unwrap();
     gateway.shutdown().await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -117,9 +132,13 @@ async fn credentials(lifetime: Duration) -> (String, String) {
     (text("username"), text("credential"))
 }
 
-fn ask(addr: SocketAddr) -> String {
+fn ask(addr: SocketAddr, line: &str, header: &str, json: &str) -> String {
     let mut stream = TcpStream::connect(addr).unwrap();
-    let request = "GET /api/v1/ice-servers HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n";
+    let length = json.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: g\r\nConnection: close\r\n{header}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -23,7 +23,8 @@ enum Command {
     Serve(Options),
     /// Read the configuration, try every upstream, and say what is wrong
     CheckConfig(Options),
-    /// Encrypt the secret of an account, for the configuration; it is read from standard input
+    /// Encrypt the secret of an account or a TURN server, for the configuration; it is read from
+    /// standard input
     Seal(Seal),
     /// Print what the configuration keeps of a person's password, read from standard input
     HashPassword,
@@ -42,9 +43,17 @@ struct Seal {
     /// The name of the upstream that the secret is for [default: the embedded switch]
     #[arg(long, value_name = "NAME")]
     upstream: Option<String>,
-    /// The user there
-    #[arg(long, value_name = "USER")]
-    user: String,
+    /// The user there; with --ice-server: whose password it is, if it is no shared secret
+    #[arg(long, value_name = "USER", required_unless_present = "ice_server")]
+    user: Option<String>,
+    /// All URLs of the TURN server that the secret is for, parted by commas
+    #[arg(
+        long,
+        value_name = "URLS",
+        value_delimiter = ',',
+        conflicts_with = "upstream"
+    )]
+    ice_server: Vec<String>,
 }
 
 /// Each setting may also stand in the file, or in a variable: `SIDETONE_LISTEN` for `listen`.
@@ -138,11 +147,17 @@ fn seal(wanted: &Seal) -> Result<String, Box<dyn std::error::Error>> {
             key
         }
     };
-    let whose = Whose {
-        upstream: wanted.upstream.as_deref(),
-        user: &wanted.user,
+    let user = wanted.user.as_deref();
+    let (whose, what) = match (&wanted.ice_server[..], user) {
+        ([], user) => {
+            let upstream = wanted.upstream.as_deref();
+            let user = user.unwrap_or_default();
+            (Whose::Account { upstream, user }, "SIP password")
+        }
+        (urls, Some(_)) => (Whose::IceServer { urls, user }, "TURN password"),
+        (urls, None) => (Whose::IceServer { urls, user }, "Secret of the TURN server"),
     };
-    let secret = typed::ask("SIP password", false)?;
+    let secret = typed::ask(what, false)?;
     Ok(key.seal(whose, &secret)?.to_string())
 }
 

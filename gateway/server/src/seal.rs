@@ -1,8 +1,8 @@
-//! Secrets at rest: encrypted, and bound to the account they are for.
+//! Secrets at rest: encrypted, and bound to the account or the server they are for.
 //!
 //! `sealed:` and, in base64, a nonce of 12 random bytes and what AES-256-GCM makes of the secret. The
-//! names of upstream and user are authenticated with it, so that a sealed secret is of no use in
-//! another place of the file.
+//! names of upstream and user, or the URLs of the server, are authenticated with it, so that a sealed
+//! secret is of no use in another place of the file.
 
 use std::fmt;
 use std::io;
@@ -20,11 +20,21 @@ const KEY_LEN: usize = 32;
 
 /// Whose secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whose<'a> {
-    /// The name of the upstream; `None`: the embedded switch.
-    pub upstream: Option<&'a str>,
-    /// The user there.
-    pub user: &'a str,
+pub enum Whose<'a> {
+    /// An account's.
+    Account {
+        /// The name of the upstream; `None`: the embedded switch.
+        upstream: Option<&'a str>,
+        /// The user there.
+        user: &'a str,
+    },
+    /// A TURN server's.
+    IceServer {
+        /// All its URLs, in any order.
+        urls: &'a [String],
+        /// Whose password it is; `None`: the secret that the gateway shares with the server.
+        user: Option<&'a str>,
+    },
 }
 
 /// Why a secret can't be sealed or opened.
@@ -38,7 +48,7 @@ pub enum SealError {
     #[error("{0}")]
     File(#[from] io::Error),
     /// Sealed with another key, for somebody else, or changed since.
-    #[error("it was sealed with another key, for another upstream or user, or has been changed")]
+    #[error("it was sealed with another key, for another account or server, or has been changed")]
     Foreign,
     /// There are no random bits.
     #[error("this machine has no random bits")]
@@ -136,7 +146,7 @@ impl SealingKey {
         Self::new(&*bits)
     }
 
-    /// Seals a secret for one account.
+    /// Seals a secret for one account or server.
     ///
     /// # Errors
     /// [`SealError::NoRandomness`].
@@ -156,7 +166,7 @@ impl SealingKey {
         Ok(Sealed(bytes))
     }
 
-    /// The secret, if it was sealed with this key for this account.
+    /// The secret, if it was sealed with this key for this account or server.
     ///
     /// # Errors
     /// [`SealError::Foreign`].
@@ -174,8 +184,20 @@ impl SealingKey {
 impl Whose<'_> {
     /// Its names, unmistakably.
     fn bound(&self) -> Aad<Vec<u8>> {
-        let mut bytes = b"sidetone secret 1".to_vec();
-        for part in [self.upstream.unwrap_or_default(), self.user] {
+        let (kind, parts) = match *self {
+            Self::Account { upstream, user } => (
+                "sidetone secret 1",
+                vec![upstream.unwrap_or_default(), user],
+            ),
+            Self::IceServer { urls, user } => {
+                let mut parts: Vec<&str> = urls.iter().map(String::as_str).collect();
+                parts.sort_unstable();
+                parts.insert(0, user.unwrap_or_default());
+                ("sidetone ice server 1", parts)
+            }
+        };
+        let mut bytes = kind.as_bytes().to_vec();
+        for part in parts {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part.as_bytes());
         }
@@ -186,15 +208,23 @@ impl Whose<'_> {
 /// The arguments of `sidetone seal` that name it.
 impl fmt::Display for Whose<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(upstream) = self.upstream {
-            write!(f, "--upstream {} ", shell(upstream))?;
-        }
-        write!(f, "--user {}", shell(self.user))
+        let words = match *self {
+            Self::Account { upstream, user } => [
+                upstream.map(|upstream| format!("--upstream {}", shell(upstream))),
+                Some(format!("--user {}", shell(user))),
+            ],
+            Self::IceServer { urls, user } => [
+                Some(format!("--ice-server {}", shell(&urls.join(",")))),
+                user.map(|user| format!("--user {}", shell(user))),
+            ],
+        };
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        f.write_str(&words.join(" "))
     }
 }
 
 fn shell(word: &str) -> String {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"._-:,".contains(&b);
     match word.bytes().all(is_plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
@@ -210,10 +240,14 @@ fn random(bytes: &mut [u8]) -> Result<(), SealError> {
 mod tests {
     use super::*;
 
-    const ANN: Whose<'_> = Whose {
+    const ANN: Whose<'_> = Whose::Account {
         upstream: Some("office"),
         user: "201",
     };
+
+    fn account<'a>(upstream: Option<&'a str>, user: &'a str) -> Whose<'a> {
+        Whose::Account { upstream, user }
+    }
 
     fn key(bits: u8) -> SealingKey {
         SealingKey::new(&[bits; KEY_LEN]).unwrap()
@@ -229,22 +263,36 @@ mod tests {
         assert_eq!(key(1).open(ANN, &read).unwrap(), secret);
         assert!(matches!(key(2).open(ANN, &read), Err(SealError::Foreign)));
         for other in [
-            Whose { user: "202", ..ANN },
-            Whose {
-                upstream: Some("branch"),
-                ..ANN
-            },
-            Whose {
-                upstream: None,
-                ..ANN
-            },
+            account(Some("office"), "202"),
+            account(Some("branch"), "201"),
+            account(None, "201"),
             // The same letters, parted elsewhere.
-            Whose {
-                upstream: Some("office2"),
-                user: "01",
+            account(Some("office2"), "01"),
+            Whose::IceServer {
+                urls: &["201".to_owned()],
+                user: Some("office"),
             },
         ] {
             assert!(key(1).open(other, &read).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_servers_secret_is_for_all_its_urls_and_no_others() {
+        let urls = ["turn:a.example", "turns:a.example"].map(str::to_owned);
+        let shared = |urls| Whose::IceServer { urls, user: None };
+        let sealed = key(1).seal(shared(&urls), &Secret::new("hush")).unwrap();
+        let [a, b] = urls.clone();
+        let turned = [b.clone(), a.clone()];
+        assert!(key(1).open(shared(&turned), &sealed).is_ok());
+        let more = [a.clone(), b.clone(), "turn:evil.example".to_owned()];
+        // What the server and the gateway share is not to become what browsers are told.
+        let told = Whose::IceServer {
+            urls: &urls,
+            user: Some("sidetone"),
+        };
+        for other in [shared(&more), shared(&[a]), shared(&[]), told] {
+            assert!(key(1).open(other, &sealed).is_err(), "{other:?}");
         }
     }
 
@@ -310,10 +358,14 @@ mod tests {
     #[test]
     fn its_command_can_be_pasted() {
         assert_eq!(ANN.to_string(), "--upstream office --user 201");
-        let odd = Whose {
-            upstream: Some("Bob's PBX"),
-            user: "*201",
-        };
+        let odd = account(Some("Bob's PBX"), "*201");
         assert_eq!(odd.to_string(), r"--upstream 'Bob'\''s PBX' --user '*201'");
+        assert_eq!(account(None, "201").to_string(), "--user 201");
+        let urls = ["turn:a.example:3478", "turns:a.example?transport=tcp"].map(str::to_owned);
+        let server = |user| Whose::IceServer { urls: &urls, user };
+        let expected = "--ice-server 'turn:a.example:3478,turns:a.example?transport=tcp'";
+        assert_eq!(server(None).to_string(), expected);
+        let of_user = format!("{expected} --user sidetone");
+        assert_eq!(server(Some("sidetone")).to_string(), of_user);
     }
 }

@@ -243,7 +243,7 @@ impl Draft {
         let (secret, label, realm) = match (place.own, self.secret) {
             (Some((secret, name)), _) => (secret, name, Some(place.domain.clone())),
             (None, Some(written)) => {
-                let whose = Whose {
+                let whose = Whose::Account {
                     upstream: self.upstream.as_deref(),
                     user: &user,
                 };

@@ -89,7 +89,7 @@ fn secret_of(
     in_file: Option<(Written, Source)>,
 ) -> Option<Secret> {
     let written = one(layers, number, "secret", SECRET, secret).or(in_file)?;
-    let whose = Whose {
+    let whose = Whose::Account {
         upstream: None,
         user: number,
     };

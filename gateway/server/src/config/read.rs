@@ -71,7 +71,7 @@ impl Config {
             people,
             accounts,
             bridge: super::upstream::read_port(layers),
-            ice_servers: super::ice::read(layers),
+            ice_servers: super::ice::read(layers, &secrets),
             sip: read_limits(layers),
             log: Log::read(layers, default.log),
             warnings: std::mem::take(&mut layers.warnings),

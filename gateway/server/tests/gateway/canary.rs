@@ -185,12 +185,14 @@ fn write_config(dir: &Path, pbx: &UdpSocket, planted: &Planted<'_>) {
          [[person]]\nname = 'ann'\npassword = '{}'\n\
          [[account]]\nupstream = 'office'\nuser = '201'\nsecret = '{}'\nperson = 'ann'\n\
          label = '{}'\n\
-         [[account]]\nuser = '301'\nperson = 'ann'\n",
+         [[account]]\nuser = '301'\nperson = 'ann'\n\
+         [[ice_server]]\nurls = ['turn:turn.invalid']\nsecret = '{}'\n",
         planted.extension_name,
         seal(&["--user", "301"]),
         run(&["hash-password"], "the password of ann"),
         seal(&["--upstream", "office", "--user", "201"]),
         planted.label,
+        seal(&["--ice-server", "turn:turn.invalid"]),
     );
     std::fs::write(dir.join("sidetone.toml"), toml).unwrap();
 }
@@ -220,6 +222,11 @@ async fn use_everything(planted: &Planted<'_>) -> Haystack {
     let set = answer.header("set-cookie").unwrap();
     session.cookie = format!("Cookie: {}", set.split(';').next().unwrap());
     session.ask("GET /api/v1/session").await;
+    let servers = session.ask("GET /api/v1/ice-servers").await.json();
+    assert!(
+        servers["ice_servers"][0]["credential"].is_string(),
+        "{servers}"
+    );
     let ticket = session
         .send("POST /api/v1/session/ticket", &json!({}))
         .await;

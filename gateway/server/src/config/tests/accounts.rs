@@ -7,13 +7,9 @@ const OFFICE: &str = "[[upstream]]\nname = 'office'\ndomain = 'office.example'\n
 const ANN: &str = "[[person]]\nname = 'ann'\n\
                    password = '$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$2fZqDOX0Tq8vyHZcAiqCRA'\n";
 
-/// Bits that are the key of the tests.
-const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
-
 fn sealed(upstream: Option<&str>, user: &str, secret: &str) -> String {
-    let whose = crate::seal::Whose { upstream, user };
-    let key = crate::seal::SealingKey::parse(KEY).unwrap();
-    key.seal(whose, &Secret::new(secret)).unwrap().to_string()
+    let whose = crate::seal::Whose::Account { upstream, user };
+    sealed_for(whose, secret)
 }
 
 #[test]
@@ -169,7 +165,7 @@ fn mistakes_in_people_and_accounts_are_named_and_no_secret_is_repeated() {
         Arguments::default(),
     );
     let expected = "sidetone.toml:12: this secret can't be opened: it was sealed with another key, \
-                    for another upstream or user, or has been changed. Seal it again with `sidetone \
+                    for another account or server, or has been changed. Seal it again with `sidetone \
                     seal --key-file sidetone.key --upstream office --user 201`";
     assert_eq!(error.unwrap_err(), expected);
 }

@@ -30,6 +30,14 @@ fn from_toml(toml: &str) -> Result<Config, String> {
     load(toml, &[], Arguments::default())
 }
 
+/// Bits that are the key of the tests.
+const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+fn sealed_for(whose: crate::seal::Whose<'_>, secret: &str) -> String {
+    let key = crate::seal::SealingKey::parse(KEY).unwrap();
+    key.seal(whose, &Secret::new(secret)).unwrap().to_string()
+}
+
 fn from_variables(variables: &[(&str, &str)]) -> Result<Config, String> {
     load("", variables, Arguments::default())
 }

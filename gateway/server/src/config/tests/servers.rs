@@ -120,3 +120,58 @@ fn ice_servers_have_the_credentials_that_their_kind_needs() {
         assert!(!error.contains("hush"), "{error}");
     }
 }
+
+#[test]
+fn secrets_of_ice_servers_may_be_sealed() {
+    let urls = ["turn:a.example", "turns:a.example?transport=tcp"].map(str::to_owned);
+    let server = |user| crate::seal::Whose::IceServer { urls: &urls, user };
+    let toml = |keys: &str| {
+        format!(
+            "[[ice_server]]\nurls = ['turn:a.example', 'turns:a.example?transport=tcp']\n{keys}"
+        )
+    };
+    let with_key = |keys: &str| load(&toml(keys), &[("SIDETONE_KEY", KEY)], Arguments::default());
+    let sealed = sealed_for(server(None), "hush");
+    let config = with_key(&format!("secret = '{sealed}'")).unwrap();
+    assert_eq!(config.warnings, []);
+    let expected = IceCredentials::Shared {
+        secret: Secret::new("hush"),
+        lifetime: Duration::from_secs(3600),
+    };
+    assert_eq!(config.ice_servers[0].credentials, expected);
+    let of_user = sealed_for(server(Some("me")), "hush");
+    let config = with_key(&format!("username = 'me'\npassword = '{of_user}'")).unwrap();
+    let expected = IceCredentials::Fixed {
+        username: "me".to_owned(),
+        password: Secret::new("hush"),
+    };
+    assert_eq!(config.ice_servers[0].credentials, expected);
+    let command = "`sidetone seal --key-file sidetone.key --ice-server \
+                   'turn:a.example,turns:a.example?transport=tcp'`";
+    let plain = from_toml(&toml("secret = 'hush'")).unwrap();
+    let warnings: Vec<_> = plain.warnings.iter().map(ToString::to_string).collect();
+    let [warning] = &warnings[..] else {
+        panic!("not one: {warnings:?}");
+    };
+    let start = "sidetone.toml:3: this secret stands in plain text. Seal it: ";
+    assert!(warning.contains(&format!("{start}{command}")), "{warning}");
+    // What two machines share is not to be told to browsers.
+    let misplaced = with_key(&format!("username = 'me'\npassword = '{sealed}'"));
+    for (outcome, expected) in [
+        (
+            from_toml(&toml(&format!("secret = '{sealed}'"))),
+            "sidetone.toml:3: this secret is sealed, but there is no key to open it".to_owned(),
+        ),
+        (
+            with_key(&format!("secret = '{of_user}'")),
+            format!(
+                "sidetone.toml:3: this secret can't be opened: it was sealed with another key, for \
+                 another account or server, or has been changed. Seal it again with {command}"
+            ),
+        ),
+        (misplaced, "--user me`".to_owned()),
+    ] {
+        let error = outcome.unwrap_err();
+        assert!(error.contains(&expected), "{error}");
+    }
+}

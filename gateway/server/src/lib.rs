@@ -15,6 +15,7 @@ mod ice;
 mod listener;
 pub mod logging;
 mod metrics;
+pub mod open_files;
 mod password;
 mod routes;
 pub mod seal;

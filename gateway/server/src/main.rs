@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use sidetone::config::PasswordHash;
+use sidetone::open_files::OpenFiles;
 use sidetone::seal::{SealingKey, Whose};
 use sidetone::{Arguments, Config, Gateway, banner, dumps, logging, typed};
 
@@ -90,6 +91,7 @@ impl From<Options> for Arguments {
 
 fn main() -> ExitCode {
     let dumps = dumps::forbid();
+    let files = OpenFiles::raise();
     let (options, serve) = match Cli::parse().command {
         Command::Serve(options) => (options, true),
         Command::CheckConfig(options) => (options, false),
@@ -106,16 +108,21 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let few = files.as_ref().ok().and_then(OpenFiles::warning);
     if !serve {
         say("The configuration is right.");
-        for warning in &config.warnings {
+        for warning in config.warnings.iter().map(ToString::to_string).chain(few) {
             say(&format!("But {warning}"));
         }
         return check_upstreams(&config);
     }
     logging::start(&config.log);
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().map(ToString::to_string).chain(few) {
         tracing::warn!("{warning}");
+    }
+    match files {
+        Ok(files) => tracing::info!(%files, "so many files may be open"),
+        Err(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
     }
     if let Err(error) = dumps {
         tracing::warn!(%error, "core dumps of the gateway can't be forbidden; they would hold secrets");

@@ -86,77 +86,120 @@ async fn a_call_without_free_ports_is_refused_for_now_and_the_others_go_on() {
 }
 
 #[cfg(unix)]
-#[tokio::test]
-async fn without_file_descriptors_those_who_are_there_are_served_and_others_wait() {
-    use std::io::{BufRead, BufReader, Lines};
-    use std::process::{ChildStderr, ChildStdout, Command, Stdio};
+mod files {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, ChildStderr, Stdio};
 
     use tokio::net::TcpStream;
+    use tokio_tungstenite::connect_async;
     use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    use tokio_tungstenite::tungstenite::handshake::client::Request;
 
+    use crate::program::sidetone_within;
     use crate::sip::assert_served;
     use crate::support::PATIENCE;
 
-    struct Killed(std::process::Child);
+    /// The program with a limit of open files, killed in the end.
+    struct Limited {
+        child: Child,
+        log: Option<BufReader<ChildStderr>>,
+        port: u16,
+        _dir: tempfile::TempDir,
+    }
 
-    impl Drop for Killed {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
+    impl Limited {
+        fn start(ulimit: &str) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let mut child = sidetone_within(ulimit, dir.path())
+                .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+                .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+            let port = said.find_map(|line| {
+                let line = line.unwrap();
+                let (_, rest) = line.split_once("http://localhost:")?;
+                let digits = rest.find(|c: char| !c.is_ascii_digit());
+                rest[..digits.unwrap_or(rest.len())].parse::<u16>().ok()
+            });
+            Self {
+                log: child.stderr.take().map(BufReader::new),
+                child,
+                port: port.unwrap(),
+                _dir: dir,
+            }
+        }
+
+        fn handshake(&self) -> Request {
+            let url = format!("ws://127.0.0.1:{}/sip", self.port);
+            let mut request = url.into_client_request().unwrap();
+            let sip = "sip".parse().unwrap();
+            request.headers_mut().insert("sec-websocket-protocol", sip);
+            request
+        }
+
+        async fn crowd(&self) -> Vec<TcpStream> {
+            let mut crowd = Vec::new();
+            for _ in 0..100 {
+                let one = TcpStream::connect(("127.0.0.1", self.port)).await;
+                crowd.push(one.unwrap());
+            }
+            crowd
+        }
+
+        /// Waits until the log says this.
+        async fn logs(&mut self, words: &'static str) {
+            let mut log = self.log.take().expect("the log is read once").lines();
+            let found = tokio::task::spawn_blocking(move || {
+                let found = log.any(|line| line.unwrap().contains(words));
+                // The log must not wait for a reader.
+                std::thread::spawn(move || log.for_each(drop));
+                found
+            });
+            assert!(
+                tokio::time::timeout(PATIENCE, found)
+                    .await
+                    .unwrap()
+                    .unwrap()
+            );
         }
     }
 
-    let dir = tempfile::tempdir().unwrap();
-    let mut child = Command::new("sh")
-        .args([
-            "-c",
-            "ulimit -n 64; exec \"$0\" serve --demo --listen 127.0.0.1:0",
-        ])
-        .arg(env!("CARGO_BIN_EXE_sidetone"))
-        .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said: Lines<BufReader<ChildStdout>> =
-        BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut log: Lines<BufReader<ChildStderr>> =
-        BufReader::new(child.stderr.take().unwrap()).lines();
-    let _child = Killed(child);
-    let port = said.find_map(|line| {
-        let line = line.unwrap();
-        let (_, rest) = line.split_once("http://localhost:")?;
-        let digits = rest.find(|c: char| !c.is_ascii_digit());
-        rest[..digits.unwrap_or(rest.len())].parse::<u16>().ok()
-    });
-    let port = port.unwrap();
-    let handshake = || {
-        let url = format!("ws://127.0.0.1:{port}/sip");
-        let mut request = url.into_client_request().unwrap();
-        let sip = "sip".parse().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", sip);
-        request
-    };
-    let (mut there, _) = connect_async(handshake()).await.unwrap();
-    assert_served(&mut there).await;
-    let mut crowd = Vec::new();
-    for _ in 0..100 {
-        crowd.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    impl Drop for Limited {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
-    let full = tokio::task::spawn_blocking(move || {
-        let full = log.any(|line| line.unwrap().contains("no connection can be accepted"));
-        // The log must not wait for a reader.
-        std::thread::spawn(move || log.for_each(drop));
-        full
-    });
-    assert!(tokio::time::timeout(PATIENCE, full).await.unwrap().unwrap());
-    assert_served(&mut there).await;
-    drop(crowd);
-    let (mut late, _) = tokio::time::timeout(PATIENCE, connect_async(handshake()))
-        .await
-        .expect("nobody is let in any more")
-        .unwrap();
-    assert_served(&mut late).await;
-    assert_served(&mut there).await;
+
+    #[tokio::test]
+    async fn without_any_left_those_who_are_there_are_served_and_others_wait() {
+        let mut limited = Limited::start("-n 64");
+        let (mut there, _) = connect_async(limited.handshake()).await.unwrap();
+        assert_served(&mut there).await;
+        let crowd = limited.crowd().await;
+        limited.logs("no connection can be accepted").await;
+        assert_served(&mut there).await;
+        drop(crowd);
+        let (mut late, _) = tokio::time::timeout(PATIENCE, connect_async(limited.handshake()))
+            .await
+            .expect("nobody is let in any more")
+            .unwrap();
+        assert_served(&mut late).await;
+        assert_served(&mut there).await;
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_may_be_raised_stops_nobody() {
+        let mut limited = Limited::start("-Sn 64");
+        limited.logs(" instead of 64").await;
+        let _crowd = limited.crowd().await;
+        let (mut late, _) = tokio::time::timeout(PATIENCE, connect_async(limited.handshake()))
+            .await
+            .expect("nobody is let in any more")
+            .unwrap();
+        assert_served(&mut late).await;
+    }
 }

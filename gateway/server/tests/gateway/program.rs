@@ -4,7 +4,19 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 pub(crate) fn sidetone(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sidetone"));
+    prepared(Command::new(env!("CARGO_BIN_EXE_sidetone")), dir)
+}
+
+/// The same within limits, as the shell's `ulimit` takes them.
+#[cfg(unix)]
+pub(crate) fn sidetone_within(ulimit: &str, dir: &Path) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit {ulimit}; exec \"$0\" \"$@\"")]);
+    shell.arg(env!("CARGO_BIN_EXE_sidetone"));
+    prepared(shell, dir)
+}
+
+fn prepared(mut command: Command, dir: &Path) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIDETONE_")) {
         command.env_remove(name);
     }
@@ -43,6 +55,26 @@ fn check_config_says_what_is_wrong() {
     assert_eq!(by_variable.status.code(), Some(2));
     // Nothing but the two files: checking opens nothing.
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn check_config_warns_of_a_low_limit_of_open_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |ulimit| {
+        let output = sidetone_within(ulimit, dir.path())
+            .arg("check-config")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let low = check("-n 1000");
+    let expected = "The configuration is right.\n\
+                    But this process may have only 1000 files open, and each connection is one: ";
+    assert!(low.starts_with(expected), "{low}");
+    // What can be raised is no reason to warn.
+    assert_eq!(check("-Sn 1000"), "The configuration is right.\n");
 }
 
 #[test]

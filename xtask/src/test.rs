@@ -141,6 +141,22 @@ fn unit(console: &Console, report: &mut Report) {
     } else {
         report.skip(turn, "coturn is not installed (apt-get install coturn)");
     }
+    let disk = "a gateway on a full disk";
+    // A disk of its own, that nobody else sees.
+    if answer(
+        "unshare",
+        &["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+    )
+    .is_some()
+    {
+        report.check(disk, || {
+            let mut test = cargo(&["test", "--package", "sidetone", "--test", "disk"]);
+            test.args(["--", "--ignored"]);
+            counted(console.run("Filling a disk", About(10), &mut test))
+        });
+    } else {
+        report.skip(disk, "only root can mount a small disk");
+    }
     report.check("examples in the documentation", || {
         let mut doc = cargo(&["test", "--workspace", "--doc"]);
         counted(console.run("Testing the documentation", About(60), &mut doc))

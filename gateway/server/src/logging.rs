@@ -10,7 +10,11 @@ use crate::config::{Log, LogFormat};
 /// Sends what happens to standard error, from now on.
 pub fn start(log: &Log) {
     let filter = EnvFilter::new(&log.filter);
-    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A line that can't be written, on a full disk perhaps, is lost; to say so it would panic.
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
     match log.format {
         LogFormat::Text => lines
             .with_ansi(io::stderr().is_terminal())

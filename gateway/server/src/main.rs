@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     let config = match Config::load(options.into(), variables) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error.to_string());
             return ExitCode::from(2);
         }
     };
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("Sidetone can't start: {error}");
+            complain(&format!("Sidetone can't start: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -146,11 +146,11 @@ fn seal(wanted: &Seal) -> Result<String, Box<dyn std::error::Error>> {
         Err(_) => {
             let key = SealingKey::make(file)
                 .map_err(|why| format!("the key {} can't be made: {why}", file.display()))?;
-            eprintln!(
+            complain(&format!(
                 "A new key is in {}: name it in the configuration with `key_file`, and keep a copy \
                  elsewhere.",
                 file.display()
-            );
+            ));
             key
         }
     };
@@ -181,7 +181,7 @@ fn printed(outcome: Result<String, Box<dyn std::error::Error>>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("That did not work: {error}.");
+            complain(&format!("That did not work: {error}."));
             ExitCode::FAILURE
         }
     }
@@ -204,7 +204,7 @@ async fn check_upstreams(config: &Config) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("The upstreams can't be tried: {error}");
+            complain(&format!("The upstreams can't be tried: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -229,6 +229,11 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
 /// Whoever started us may have stopped listening; that is no reason to stop serving.
 fn say(words: &str) {
     let _ = writeln!(std::io::stdout(), "{words}");
+}
+
+/// The same, beside what was asked for.
+fn complain(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
 }
 
 /// Ctrl-C, or what a service manager sends. What comes before it is asked for is kept.

@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router, middleware};
 use sidetone_api::{About, DemoAccount, Problem};
 use sidetone_edge::Edge;
-use sidetone_store::Store;
+use sidetone_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Assets;
@@ -101,6 +101,8 @@ async fn handle_readyz(State(health): State<Health>) -> Response {
     }
     match health.store.check().await {
         Ok(()) => "ready\n".into_response(),
+        // All goes on as long as the gateway runs.
+        Err(error @ StoreError::Full { .. }) => format!("ready, but {error}\n").into_response(),
         Err(error) => {
             tracing::error!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "the database fails\n").into_response()

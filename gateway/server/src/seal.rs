@@ -141,8 +141,12 @@ impl SealingKey {
             options.mode(0o600);
         }
         let mut opened = options.open(file)?;
-        opened.write_all(text.as_bytes())?;
-        opened.sync_all()?;
+        let written = opened.write_all(text.as_bytes());
+        if let Err(error) = written.and_then(|()| opened.sync_all()) {
+            // Half a key, on a full disk perhaps, is none.
+            let _ = std::fs::remove_file(file);
+            return Err(error.into());
+        }
         Self::new(&*bits)
     }
 

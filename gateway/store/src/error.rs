@@ -70,16 +70,17 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn database(path: &Path, source: sqlx::Error) -> Self {
         let path = path.to_owned();
-        // Primary result codes: <https://sqlite.org/rescode.html>.
-        match primary_code(&source) {
-            Some(11 | 26) => Self::Damaged { path },
-            Some(13) => Self::Full { path },
+        // Result codes: <https://sqlite.org/rescode.html>. The memory that connections share is a
+        // file, too, and can't grow on a full disk (SQLITE_IOERR_SHMSIZE).
+        match code(&source) {
+            Some(4874) => Self::Full { path },
+            Some(code) if matches!(code & 0xff, 11 | 26) => Self::Damaged { path },
+            Some(code) if code & 0xff == 13 => Self::Full { path },
             _ => Self::Database { path, source },
         }
     }
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(code & 0xff)
+fn code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
 }

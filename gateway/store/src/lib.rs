@@ -6,6 +6,10 @@ mod directory;
 mod error;
 mod open;
 mod session;
+mod unwritten;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::SqlitePool;
 
@@ -17,5 +21,6 @@ pub use session::Session;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: SqlitePool,
-    path: std::sync::Arc<std::path::Path>,
+    path: Arc<Path>,
+    unwritten: Arc<unwritten::Unwritten>,
 }

@@ -1,6 +1,7 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
@@ -58,21 +59,26 @@ impl Store {
         Ok(Self {
             pool,
             path: path.into(),
+            unwritten: Arc::default(),
         })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and all is written.
     ///
     /// # Errors
-    /// [`StoreError`], if it doesn't.
+    /// [`StoreError`], if it doesn't; [`StoreError::Full`], if something is kept in memory, for which
+    /// there is still no room on the disk.
     pub async fn check(&self) -> Result<(), StoreError> {
         let answer = sqlx::query("SELECT count(*) FROM tenant").fetch_one(&self.pool);
         answer.await.map_err(|error| self.error(error))?;
-        Ok(())
+        self.write_unwritten().await
     }
 
     /// Writes what is pending and closes the file.
     pub async fn close(&self) {
+        if let Err(error) = self.write_unwritten().await {
+            tracing::warn!(%error, "what was kept in memory is lost");
+        }
         self.pool.close().await;
     }
 

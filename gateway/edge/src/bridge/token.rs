@@ -200,13 +200,17 @@ fn ids(head: &[u8]) -> Option<(UpstreamId, PhoneId)> {
 
 fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write;
+    // Whole or not at all: the disk may be full.
+    let new = file.with_extension("new");
+    let _ = std::fs::remove_file(&new);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let mut written = options.open(&new)?;
+    written.write_all(bytes)?;
+    written.sync_all()?;
+    std::fs::rename(new, file)
 }
 
 #[cfg(test)]

@@ -85,6 +85,50 @@ async fn a_call_without_free_ports_is_refused_for_now_and_the_others_go_on() {
     hear(&mut browser, 200).await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_on_a_full_disk_stops_nobody() {
+    use std::fs::OpenOptions;
+
+    use tokio::net::TcpStream;
+
+    use crate::program::sidetone;
+    use crate::support::{PATIENCE, ask};
+
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago: nothing it says can be read.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let mut child = sidetone(dir.path())
+        .args(["serve", "--demo", "--listen", &addr.to_string()])
+        .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
+        .env("SIDETONE_LOG_FILTER", "debug")
+        .stdout(full())
+        .stderr(full())
+        .spawn()
+        .unwrap();
+    let connected = async {
+        loop {
+            if let Ok(stream) = TcpStream::connect(addr).await {
+                return stream;
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended: {ended:?}");
+            tokio::task::yield_now().await;
+        }
+    };
+    let stream = tokio::time::timeout(PATIENCE, connected).await.unwrap();
+    let ready = ask(stream, "GET /readyz").await;
+    assert_eq!(ready.text(), "ready\n");
+    let kill = std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status();
+    assert!(kill.unwrap().success());
+    assert!(child.wait().unwrap().success());
+}
+
 #[cfg(unix)]
 mod files {
     use std::io::{BufRead, BufReader};

@@ -25,7 +25,7 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program {
         name: "openssl",
         variable: "E2E_OPENSSL",
@@ -50,6 +50,11 @@ const PROGRAMS: [Program; 5] = [
         name: "dnsmasq",
         variable: "E2E_DNSMASQ",
         package: "dnsmasq-base",
+    },
+    Program {
+        name: "turnserver",
+        variable: "E2E_COTURN",
+        package: "coturn",
     },
 ];
 

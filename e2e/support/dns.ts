@@ -21,19 +21,20 @@ export type DnsRecord = `${'host-record' | 'srv-host' | 'naptr-record'}=${string
 
 export class Dns {
   private program: Program | undefined;
+  private place = 0;
 
-  private constructor(
-    private readonly address: string,
-    private readonly home: string,
-  ) {}
+  private constructor(private readonly home: string) {}
 
   /** Starts one that knows these, for a second at a time. */
   static async start(records: DnsRecord[]): Promise<Dns> {
-    const worker = Number(process.env.TEST_PARALLEL_INDEX ?? 0);
-    const dns = new Dns(`127.53.0.${worker + 1}`, await mkdtemp(path.join(tmpdir(), 'sidetone-dns-')));
-    await writeFile(dns.resolvers, `nameserver ${dns.address}\n`);
+    const dns = new Dns(await mkdtemp(path.join(tmpdir(), 'sidetone-dns-')));
     await dns.run(records);
     return dns;
+  }
+
+  private get address(): string {
+    const worker = Number(process.env.TEST_PARALLEL_INDEX ?? 0);
+    return `127.53.${this.place}.${worker + 1}`;
   }
 
   private get resolvers(): string {
@@ -48,12 +49,18 @@ export class Dns {
 
   /** Starts it again, with these. */
   async run(records: DnsRecord[]): Promise<void> {
+    await writeFile(this.resolvers, `nameserver ${this.address}\n`);
     const file = path.join(this.home, 'dnsmasq.conf');
     const lines = ['no-resolv', 'no-hosts', 'local=/example/', 'local-ttl=1', 'bind-interfaces', 'user=root'];
     lines.push(`listen-address=${this.address}`, 'port=53', 'pid-file', 'log-facility=-', ...records);
     await writeFile(file, lines.join('\n'));
     this.program = Program.start(DNSMASQ!, ['--keep-in-foreground', `--conf-file=${file}`]);
     await this.program.says(/started, version/);
+  }
+
+  /** It will be at another address, which machines are told. */
+  move(): void {
+    this.place += 1;
   }
 
   /** It is asked, and says nothing. */

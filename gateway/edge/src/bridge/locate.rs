@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::{Resolver, TokioResolver};
 use sidetone_sip::message::Host;
@@ -239,22 +240,30 @@ pub(crate) struct Dns(Option<TokioResolver>);
 
 impl Dns {
     pub(crate) fn new() -> Self {
-        let resolver = Resolver::builder_tokio().and_then(|mut builder| {
-            let options = builder.options_mut();
-            options.timeout = Duration::from_secs(2);
-            options.attempts = 2;
-            builder.build()
-        });
+        let resolver = resolver();
         if let Err(error) = &resolver {
             tracing::warn!(%error, "this machine says no name server; SRV records can't be had");
         }
         Self(resolver.ok())
     }
 
+    /// Looks again whom this machine asks: that may have changed since.
+    pub(crate) fn renew(&mut self) {
+        self.0 = resolver().ok();
+    }
+
     fn resolver(&self) -> Result<&TokioResolver, Unlocated> {
         let none = || Unlocated("this machine has no name server".to_owned());
         self.0.as_ref().ok_or_else(none)
     }
+}
+
+fn resolver() -> Result<TokioResolver, NetError> {
+    let mut builder = Resolver::builder_tokio()?;
+    let options = builder.options_mut();
+    options.timeout = Duration::from_secs(2);
+    options.attempts = 2;
+    builder.build()
 }
 
 macro_rules! records {

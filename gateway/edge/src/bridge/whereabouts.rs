@@ -38,7 +38,7 @@ pub(crate) enum Whereabouts {
 
 /// Asks DNS for ever, and tells what has changed.
 pub(crate) async fn follow(pbx: Arc<Pbx>, shared: Arc<Shared>, told: watch::Sender<Whereabouts>) {
-    let dns = Dns::new();
+    let mut dns = Dns::new();
     let mut failed = false;
     loop {
         let next = match find(&dns, &pbx, &shared).await {
@@ -60,6 +60,7 @@ pub(crate) async fn follow(pbx: Arc<Pbx>, shared: Arc<Shared>, told: watch::Send
                 until
             }
             Err(error) => {
+                dns.renew();
                 // Said once: it may last.
                 if !std::mem::replace(&mut failed, true) {
                     tracing::warn!(upstream = pbx.config.name, %error, "not located");

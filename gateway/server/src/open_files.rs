@@ -54,11 +54,15 @@ impl OpenFiles {
     }
 }
 
-/// From what to what.
+/// What holds, and what held if that was something else.
 impl fmt::Display for OpenFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |limit: Option<u64>| limit.map_or("any".to_owned(), |most| most.to_string());
-        write!(f, "{} instead of {}", shown(self.now), shown(self.before))
+        f.write_str(&shown(self.now))?;
+        match self.now == self.before {
+            true => Ok(()),
+            false => write!(f, " instead of {}", shown(self.before)),
+        }
     }
 }
 
@@ -86,5 +90,6 @@ mod tests {
         let shown = |before, now| OpenFiles { before, now }.to_string();
         assert_eq!(shown(Some(1024), Some(65536)), "65536 instead of 1024");
         assert_eq!(shown(Some(256), None), "any instead of 256");
+        assert_eq!(shown(Some(4096), Some(4096)), "4096");
     }
 }

@@ -52,11 +52,20 @@
     });
 
   // A question to the gateway. What refuses it is its status.
-  const ask = async ([path, method, body]) => {
+  const send = async ([path, method, body]) => {
     const headers = { "content-type": "application/json" };
-    const answer = await fetch("/api/v1/" + path, { method, headers, body: body && JSON.stringify(body) });
+    const keepalive = method === "DELETE"; // The page may be left.
+    const answer = await fetch("/api/v1/" + path, { method, headers, keepalive, body: body && JSON.stringify(body) });
     if (!answer.ok) throw answer.status;
     return answer.status === 204 ? null : answer.json();
+  };
+
+  // Those about the session are put one after the other: who leaves must not take away what the next
+  // one is given.
+  let turn = Promise.resolve();
+  const ask = (question) => {
+    const next = () => send(question);
+    return question[0] === "session" ? (turn = turn.then(next, next)) : next();
   };
 
   // What helps to find a way for sound, for who has signed in; asked for again before its credentials

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { BrowserContext } from '@playwright/test';
 import { ask, Gateway } from '../support/gateway.ts';
 import { Phone } from '../support/phone.ts';
+import { Registrar } from '../support/registrar.ts';
 import { readEverythingStored } from '../support/stored.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -150,6 +151,89 @@ test('signs in by name with a password that never reaches the browser', async ({
     await context.close();
     await gateway.stop();
   }
+});
+
+test('whoever signs out is registered nowhere any more, and out in every tab', async ({ phones, troubles }) => {
+  // The other tab asks for its way back in.
+  troubles.allow(/401/);
+  const secret = canary();
+  const pbx = await Registrar.start(secret);
+  const gateway = await Gateway.start({
+    settings: { SIDETONE_BRIDGE_LISTEN: '127.0.0.1:0', SIDETONE_ACCOUNT_0_SECRET: secret },
+    config: `
+[[upstream]]
+name = "office"
+domain = "office.example"
+uri = "sip:127.0.0.1:${pbx.port};transport=udp"
+keep_alive = "off"
+
+[[person]]
+name = "ann"
+password = "${ask(['hash-password'], PASSWORD)}"
+
+[[account]]
+person = "ann"
+upstream = "office"
+user = "201"
+`,
+  });
+  try {
+    const phone = await phones.open({ url: gateway.url });
+    const signIn = async () => {
+      await phone.page.getByRole('textbox', { name: 'Name' }).fill('ann');
+      await phone.page.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
+      await phone.button('Sign in').click();
+      await phone.expectLine('ready');
+    };
+    await signIn();
+    expect(pbx.contacts.size).toBe(1);
+    await phone.signOut();
+    await expect(phone.button('Sign in')).toBeVisible();
+    await expect.poll(() => pbx.contacts.size).toBe(0);
+    expect(pbx.granted).toEqual([600, 0]);
+
+    await signIn();
+    const tab = await phones.tab(phone);
+    await tab.expectLine('ready');
+    expect(pbx.contacts.size).toBe(2);
+    await phone.signOut();
+    await expect(tab.page.getByRole('alert').filter({ hasText: 'Your session is over. Sign in again.' })).toBeVisible();
+    await expect(tab.dialer).toHaveCount(0);
+    await expect(phone.button('Sign in')).toBeVisible();
+    expect(pbx.contacts.size).toBe(1);
+  } finally {
+    await gateway.stop();
+    pbx.stop();
+  }
+});
+
+test('who signs out and at once in again is in', async ({ phones }) => {
+  const phone = await phones.open();
+  const { page } = phone;
+  await phone.button('Use your name instead').click();
+  const signIn = async (name: string) => {
+    await page.getByRole('textbox', { name: 'Name' }).fill(name);
+    await page.getByRole('textbox', { name: 'Password' }).fill(`${name}-demo`);
+    await phone.button('Sign in').click();
+  };
+  await signIn('alice');
+  await phone.expectLine('ready');
+  // The network holds up what ends the session.
+  let letGo = () => {};
+  const held = new Promise<void>((done) => (letGo = done));
+  await page.route('**/api/v1/session', async (route) => {
+    if (route.request().method() === 'DELETE') await held;
+    await route.continue();
+  });
+  await phone.signOut();
+  await phone.button('Use your name instead').click();
+  await signIn('bob');
+  letGo();
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/^Ready.*102/);
+  await page.reload();
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/^Ready.*102/);
 });
 
 test('a demonstration knows its people by name, too', async ({ phones }) => {

@@ -48,9 +48,13 @@ pub(crate) async fn session() -> Option<SignIn> {
     account(&early::outcome(SESSION).await?)
 }
 
+/// The next page asks no more who is signed in.
+pub(crate) fn forget() {
+    storage::write(SESSION, None);
+}
+
 /// Signs out at the gateway.
 pub(crate) async fn sign_out() {
-    storage::write(SESSION, None);
     let _ = ask(SESSION, Some("DELETE"), &JsValue::UNDEFINED).await;
 }
 

@@ -203,6 +203,7 @@ impl Phone {
         self.run(|core, now| {
             core.unlock_sound(now);
             core.ask_for_microphone();
+            core.finish_leaving(now);
         });
         let engine = self.engine.get_value();
         spawn_local(async move {

@@ -19,6 +19,8 @@ pub enum Connection {
     Opening,
     /// Open.
     Open,
+    /// Open until the phone has unregistered.
+    Leaving,
     /// Lost or refused; tried again at this moment.
     Waiting {
         /// When.
@@ -51,7 +53,7 @@ impl Light {
         if let Some(why) = &self.refused {
             return Line::Refused { why: why.clone() };
         }
-        if self.connection == Connection::Closed {
+        if matches!(self.connection, Connection::Closed | Connection::Leaving) {
             return Line::SignedOut;
         }
         if let Some(RegistrationState::Failed { cause, retry_in }) = &self.registration
@@ -231,5 +233,10 @@ mod tests {
     #[test]
     fn nobody_signed_in_is_neither_red_nor_green() {
         assert_eq!(Light::default().line(at(5)), Line::SignedOut);
+        let leaving = Light {
+            connection: Connection::Leaving,
+            ..Light::default()
+        };
+        assert_eq!(leaving.line(at(5)), Line::SignedOut);
     }
 }

@@ -173,6 +173,7 @@ impl Core {
                     Some("The server does not know this extension with this password.".into());
                 return;
             }
+            RegistrationState::Unregistered => return self.finish_leaving(now),
             _ => {}
         }
         // While one attempt is repeated, the light goes on saying why the last one failed.

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //!            sign in            opened
-//!   Closed ──────────→ Opening ────────→ Open
-//!     ↑                 ↑   │ refused      │ lost, silent
-//!     │ sign out,       │   ↓              ↓
-//!     └ wrong password  └─ Waiting ←───────┘
-//!                       due, `online`, wake-up, retry
+//!   Closed ──────────→ Opening ────────→ Open ── sign out ──→ Leaving
+//!     ↑                 ↑   │ refused      │ lost, silent        │ unregistered,
+//!     │ sign out,       │   ↓              ↓                     │ lost, too late
+//!     │ wrong password  └─ Waiting ←───────┘                     │
+//!     │                 due, `online`, wake-up, retry            │
+//!     └──────────────────────────────────────────────────────────┘
 //! ```
+//!
+//! The session at the gateway ends last: a challenge to unregistering is answered only within it.
 
 use std::time::Duration;
 
@@ -28,6 +31,8 @@ use crate::state::SignIn;
 const WAKE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a connection may take to open.
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long unregistering may take.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// Up to this age an attempt to connect is not given up for another one.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -45,13 +50,42 @@ impl Core {
         self.connect(now);
     }
 
-    /// Hangs up, unregisters and forgets.
+    /// Hangs up, forgets and unregisters.
     pub(crate) fn sign_out(&mut self, now: Moment) {
-        self.leave(now, &EndReason::HungUp);
         self.identity = None;
         connect_early(None);
         spawn_local(vault::forget());
+        server::forget();
+        self.end_all(now, &EndReason::HungUp);
+        match self.account {
+            Some(account) if self.light.connection == Connection::Open => {
+                self.light = Light {
+                    connection: Connection::Leaving,
+                    ..Light::default()
+                };
+                self.probe_until = Some(now + LEAVE_PATIENCE);
+                let _ = self.command(|agent| agent.remove_account(now, account));
+            }
+            _ => self.on_left(now),
+        }
+    }
+
+    /// Waits no longer for a phone that signs out.
+    pub(crate) fn finish_leaving(&mut self, now: Moment) {
+        if self.light.connection == Connection::Leaving {
+            self.on_left(now);
+        }
+    }
+
+    pub(super) fn on_left(&mut self, now: Moment) {
+        self.close(now);
         spawn_local(server::sign_out());
+    }
+
+    fn on_session_over(&mut self, now: Moment) {
+        self.leave(now, &EndReason::HungUp);
+        self.identity = None;
+        self.light.refused = Some("Your session is over. Sign in again.".into());
     }
 
     /// The page goes away: whoever is talked to must not be left in silence.
@@ -78,7 +112,7 @@ impl Core {
             Connection::Open => self.probe(now),
             // A connection begun without a network may hang although there is one now.
             Connection::Opening if !self.just_began(now) => self.connect(now),
-            Connection::Closed | Connection::Opening => {}
+            Connection::Closed | Connection::Opening | Connection::Leaving => {}
         }
     }
 
@@ -131,11 +165,7 @@ impl Core {
         match ticket {
             Ok(ticket) => self.open(now, Some(ticket)),
             Err(false) => self.lose(now, "The server can't be reached."),
-            Err(true) => {
-                self.close(now);
-                self.identity = None;
-                self.light.refused = Some("Your session is over. Sign in again.".into());
-            }
+            Err(true) => self.on_session_over(now),
         }
     }
 
@@ -165,10 +195,14 @@ impl Core {
                 self.add_account(now);
             }
             SocketEvent::Received(bytes) => self.input(now, Input::Received { flow: FLOW, bytes }),
-            SocketEvent::Closed if self.light.connection == Connection::Opening => {
+            SocketEvent::Closed { signed_out: true } => {
+                self.lose(now, "");
+                self.on_session_over(now);
+            }
+            SocketEvent::Closed { .. } if self.light.connection == Connection::Opening => {
                 self.lose(now, "The server can't be reached.");
             }
-            SocketEvent::Closed => self.lose(now, "The connection was lost."),
+            SocketEvent::Closed { .. } => self.lose(now, "The connection was lost."),
         }
     }
 
@@ -191,7 +225,9 @@ impl Core {
         }
         if self.probe_until.is_some_and(|until| until <= now) {
             match self.light.connection {
-                Connection::Opening => self.lose(now, "The server can't be reached."),
+                Connection::Opening | Connection::Leaving => {
+                    self.lose(now, "The server can't be reached.");
+                }
                 _ => self.on_silent(now),
             }
         }
@@ -212,6 +248,9 @@ impl Core {
 
     /// The connection is gone; the next one follows after a while.
     pub(super) fn lose(&mut self, now: Moment, why: &str) {
+        if self.light.connection == Connection::Leaving {
+            return self.on_left(now);
+        }
         self.socket = None;
         self.probe_until = None;
         let online = web_sys::window().is_none_or(|window| window.navigator().on_line());
@@ -228,6 +267,7 @@ impl Core {
 
     /// Ends all calls, unregisters and closes the connection.
     fn leave(&mut self, now: Moment, reason: &EndReason) {
+        self.finish_leaving(now);
         self.end_all(now, reason);
         if let Some(account) = self.account.take() {
             let _ = self.command(|agent| agent.remove_account(now, account));

@@ -3,7 +3,7 @@
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
-use web_sys::{BinaryType, MessageEvent, WebSocket};
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use crate::platform::listener::Listener;
 use crate::platform::{early, storage};
@@ -16,8 +16,14 @@ pub(crate) enum SocketEvent {
     /// One message arrived.
     Received(Vec<u8>),
     /// It is gone, or could not be opened.
-    Closed,
+    Closed {
+        /// The gateway closed it because its session is over.
+        signed_out: bool,
+    },
 }
+
+/// How the gateway closes the sockets of a session that is over.
+const UNAUTHORIZED: u16 = 3000;
 
 /// The setting that lets `early.js` connect before the app has loaded.
 const EARLY: &str = "connect-early";
@@ -94,7 +100,10 @@ impl Socket {
                 received(SocketEvent::Received(bytes.unwrap_or_default()));
             }),
             // An `error` says nothing that the `close` after it doesn't.
-            Listener::new(&socket, "close", move |_| closed(SocketEvent::Closed)),
+            Listener::new(&socket, "close", move |event| {
+                let signed_out = event.unchecked_ref::<CloseEvent>().code() == UNAUTHORIZED;
+                closed(SocketEvent::Closed { signed_out });
+            }),
         ];
         Some(Self {
             socket,

@@ -19,7 +19,7 @@ use crate::admission::Admission;
 use crate::door::Door;
 use crate::handshake::{Handshake, Refusal};
 use crate::socket::{self, House};
-use crate::{FlowInfo, Limits, Origin, Peer, TicketOffice, Upstream};
+use crate::{Boxed, FlowInfo, Limits, Origin, Peer, TicketOffice, Upstream};
 
 /// Takes WebSockets and makes flows of them; cloning gives another handle.
 #[derive(Clone)]
@@ -120,16 +120,14 @@ impl Edge {
         let permit = edge.admission.admit(peer.remote.ip())?;
         // Last, so that no ticket is lost to a handshake that is refused.
         let office = edge.tickets.as_ref();
-        let (person, cookie) = match &handshake.ticket {
-            Some(ticket) => {
-                let person = office.and_then(|office| office.redeem(ticket));
-                (Some(person.ok_or(Refusal::Ticket)?), None)
-            }
-            None => match office.and_then(|office| office.visit(peer, request.headers())) {
-                Some(visit) => (Some(visit.person), visit.cookie),
-                None => (None, None),
-            },
-        };
+        let (mut person, mut stay, mut cookie) = (None, None, None);
+        if let Some(ticket) = &handshake.ticket {
+            let admitted = office.and_then(|office| office.redeem(ticket));
+            let admitted = admitted.ok_or(Refusal::Ticket)?;
+            (person, stay) = (Some(admitted.person), Some(admitted.stay));
+        } else if let Some(visit) = office.and_then(|it| it.visit(peer, request.headers())) {
+            (person, cookie) = (Some(visit.person), visit.cookie);
+        }
         let info = FlowInfo {
             id: FlowId(edge.last_flow.fetch_add(1, Ordering::Relaxed) + 1),
             remote: peer.remote,
@@ -140,7 +138,7 @@ impl Edge {
         let this = self.clone();
         let flow = async move {
             match upgrade.await {
-                Ok(stream) => this.carry(info, TokioIo::new(stream)).await,
+                Ok(stream) => this.carry(info, stay, TokioIo::new(stream)).await,
                 Err(error) => tracing::debug!(%error, "the connection ended in the handshake"),
             }
             drop(permit);
@@ -163,7 +161,12 @@ impl Edge {
         });
     }
 
-    async fn carry(&self, info: FlowInfo, stream: TokioIo<hyper::upgrade::Upgraded>) {
+    async fn carry(
+        &self,
+        info: FlowInfo,
+        stay: Option<Boxed<'static, ()>>,
+        stream: TokioIo<hyper::upgrade::Upgraded>,
+    ) {
         let edge = &self.0;
         let (outbound, waiting) = mpsc::channel(edge.limits.queue);
         tracing::info!(secure = info.secure, "flow opened");
@@ -174,7 +177,7 @@ impl Edge {
             draining: &edge.draining,
             closing: &edge.closing,
         };
-        let end = socket::carry(stream, inbound, waiting, house).await;
+        let end = socket::carry(stream, inbound, waiting, stay, house).await;
         tracing::info!(%end, "flow closed");
     }
 }

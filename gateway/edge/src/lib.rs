@@ -62,12 +62,20 @@ pub trait Person: fmt::Debug + Send + Sync + 'static {
 /// Knows whose tickets are.
 pub trait TicketOffice: Send + Sync + 'static {
     /// Takes a ticket in; it is good once.
-    fn redeem(&self, ticket: &str) -> Option<Arc<dyn Person>>;
+    fn redeem(&self, ticket: &str) -> Option<Admitted>;
 
     /// A flow is opened without a ticket by a request with these headers. `None`: nobody follows it.
     fn visit(&self, _peer: Peer, _headers: &HeaderMap) -> Option<Visit> {
         None
     }
+}
+
+/// Who came with a ticket.
+pub struct Admitted {
+    /// Whose flow it is.
+    pub person: Arc<dyn Person>,
+    /// Is over when they have signed out, and their flow with it.
+    pub stay: Boxed<'static, ()>,
 }
 
 /// A flow that came without a ticket, and is followed.

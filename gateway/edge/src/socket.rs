@@ -25,10 +25,13 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use crate::door::{Door, PAUSE, Verdict};
-use crate::{Gone, Inbound, Limits};
+use crate::{Boxed, Gone, Inbound, Limits};
 
 /// How long a client has to hang up after our Close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The registered close code for who may not be here (any more).
+const UNAUTHORIZED: u16 = 3000;
 
 /// What is read at once. Each flow keeps as much, even if nothing is said over it for hours.
 const READ_BUFFER: usize = 1024;
@@ -44,6 +47,7 @@ pub(crate) enum End {
     BadText,
     BadFrame,
     Upstream,
+    SignedOut,
     Shutdown,
 }
 
@@ -58,6 +62,7 @@ impl fmt::Display for End {
             Self::BadText => "a text message was not UTF-8",
             Self::BadFrame => "a frame broke the WebSocket protocol",
             Self::Upstream => "the upstream closed it",
+            Self::SignedOut => "the person has signed out",
             Self::Shutdown => "the gateway shuts down",
         })
     }
@@ -72,6 +77,7 @@ impl End {
             Self::BadText => Some(CloseCode::Invalid),
             Self::BadFrame => Some(CloseCode::Protocol),
             Self::Upstream => Some(CloseCode::Again),
+            Self::SignedOut => Some(CloseCode::Library(UNAUTHORIZED)),
             Self::Shutdown => Some(CloseCode::Away),
         }
     }
@@ -105,6 +111,7 @@ pub(crate) async fn carry<S>(
     stream: S,
     mut inbound: Box<dyn Inbound>,
     mut outbound: mpsc::Receiver<Vec<u8>>,
+    mut stay: Option<Boxed<'static, ()>>,
     house: House<'_>,
 ) -> End
 where
@@ -117,7 +124,7 @@ where
         .max_message_size(Some(limits.message))
         .max_frame_size(Some(limits.message));
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    let end = exchange(&mut socket, &mut *inbound, &mut outbound, house).await;
+    let end = exchange(&mut socket, &mut *inbound, &mut outbound, &mut stay, house).await;
     drop((inbound, outbound));
     // A client that doesn't hang up within the time has had its chance.
     let farewell = timeout(CLOSE_PATIENCE, async {
@@ -137,6 +144,7 @@ async fn exchange<S>(
     socket: &mut WebSocketStream<S>,
     inbound: &mut dyn Inbound,
     outbound: &mut mpsc::Receiver<Vec<u8>>,
+    stay: &mut Option<Boxed<'static, ()>>,
     house: House<'_>,
 ) -> End
 where
@@ -153,6 +161,9 @@ where
     loop {
         let step = tokio::select! {
             () = &mut closing => Err(End::Shutdown),
+            () = poll_fn(|context| poll_end(stay, context)), if stay.is_some() => {
+                Err(End::SignedOut)
+            }
             message = outbound.recv() => match message {
                 Some(message) => send(socket, sip_message(message), limits).await,
                 None => Err(End::Upstream),
@@ -217,9 +228,12 @@ where
     }
 }
 
-fn poll_end(pause: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> Poll<()> {
-    match pause {
-        Some(sleep) => sleep.as_mut().poll(context),
+fn poll_end<F: Future<Output = ()> + ?Sized>(
+    future: &mut Option<Pin<Box<F>>>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    match future {
+        Some(future) => future.as_mut().poll(context),
         None => Poll::Ready(()),
     }
 }

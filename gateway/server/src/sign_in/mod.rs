@@ -11,6 +11,8 @@
 //! the realm it is bound to, and each question once: whoever holds a session can use the accounts
 //! while it lasts, and takes nothing with them.
 //!
+//! When somebody signs out, the WebSockets of the session are closed.
+//!
 //! Who signs in at a PBX only, with its password, is a visitor.
 
 mod attempts;
@@ -29,7 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::http::HeaderMap;
-use sidetone_edge::{Origin, Peer, Person, TicketOffice, Visit};
+use sidetone_edge::{Admitted, Origin, Peer, Person, TicketOffice, Visit};
 use sidetone_store::Store;
 use tokio::sync::Semaphore;
 
@@ -100,10 +102,12 @@ impl SignIns {
 }
 
 impl TicketOffice for SignIns {
-    fn redeem(&self, ticket: &str) -> Option<Arc<dyn Person>> {
-        let person = self.tickets().redeem(Instant::now(), ticket)?;
-        let keeper = Arc::clone(self.0.keepers.get(&person)?);
-        Some(keeper)
+    fn redeem(&self, ticket: &str) -> Option<Admitted> {
+        let (person, mut stay) = self.tickets().redeem(Instant::now(), ticket)?;
+        let person = Arc::clone(self.0.keepers.get(&person)?);
+        // Nothing is ever sent: it ends with its other end.
+        let stay = Box::pin(async move { while stay.changed().await.is_ok() {} });
+        Some(Admitted { person, stay })
     }
 
     fn visit(&self, peer: Peer, headers: &HeaderMap) -> Option<Visit> {

@@ -285,8 +285,13 @@ async fn handle_ticket(
 ) -> Result<Json<Ticket>, Refusal> {
     let (open, _) = people.require(peer, &headers).await?;
     let ticket = token().ok_or(Refusal::NoRandomness)?;
-    let mut tickets = people.tickets();
-    tickets.give(Instant::now(), &ticket, &open.person, open.name);
+    let now = Instant::now();
+    people.tickets().give(now, &ticket, &open.person, open.name);
+    // Who signs out meanwhile has revoked all but this one.
+    if let Err(refusal) = people.require(peer, &headers).await {
+        people.tickets().revoke(&open.name);
+        return Err(refusal);
+    }
     Ok(Json(Ticket { ticket }))
 }
 

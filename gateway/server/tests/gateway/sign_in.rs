@@ -1,5 +1,6 @@
 //! People, their sessions and tickets, and accounts whose secrets stay in the gateway.
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sidetone::config::{Account, Config};
 use sidetone_sip::auth::{Challenge, Question, Secret, strongest};
@@ -7,9 +8,10 @@ use sidetone_sip::message::HeaderName;
 use sidetone_sip::{Method, Response, Status};
 use tokio::net::UdpSocket;
 use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
-use crate::support::{Answer, Running, with_people};
+use crate::sip::assert_served;
+use crate::support::{Answer, PATIENCE, Running, with_people};
 use crate::upstream::{Browser, asked, hear, say, upstream};
 
 async fn start(change: impl FnOnce(&mut Config)) -> Running {
@@ -298,6 +300,31 @@ async fn a_challenge_over_a_connection_without_a_ticket_is_not_answered() {
     assert_eq!(answer.status, 403);
 }
 
+#[tokio::test]
+async fn signing_out_closes_the_connections_of_the_session_and_no_others() {
+    let running = start(|_| {}).await;
+    let alice = cookie_of(&running, "alice").await;
+    let elsewhere = cookie_of(&running, "alice").await;
+    let mut tabs = Vec::new();
+    for cookie in [&alice, &alice, &elsewhere] {
+        let ticket = ticket(&running, cookie).await;
+        tabs.push(connect(&running, &ticket).await.unwrap());
+    }
+    let out = format!("DELETE /api/v1/session\n{alice}");
+    assert_eq!(running.ask(&out).await.status, 204);
+    let mut other = tabs.pop().unwrap();
+    for tab in &mut tabs {
+        let frame = tokio::time::timeout(PATIENCE, tab.next()).await;
+        let frame = frame.expect("nothing came").unwrap().unwrap();
+        let Frame::Close(Some(close)) = frame else {
+            panic!("no close: {frame:?}");
+        };
+        assert_eq!(u16::from(close.code), 3000);
+        assert_eq!(close.reason.as_str(), "the person has signed out");
+    }
+    assert_served(&mut other).await;
+}
+
 /// A PBX that challenges a REGISTER.
 async fn challenge(pbx: &UdpSocket, method: Method, realm: &str, nonce: &str) {
     let (request, gateway) = asked(pbx, method).await;
@@ -323,20 +350,25 @@ async fn accept(pbx: &UdpSocket) -> String {
         .unwrap_or_default()
 }
 
+/// 201 of a PBX, for alice.
+fn office_account() -> Account {
+    Account {
+        upstream: Some("office".into()),
+        user: "201".into(),
+        domain: "office.example".into(),
+        secret: Secret::new("correct horse"),
+        realm: None,
+        person: "alice".into(),
+        label: "Office".into(),
+    }
+}
+
 #[tokio::test]
 async fn a_phone_registers_at_a_pbx_and_strangers_get_nothing() {
     let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let office = upstream(&pbx);
     let running = start(|config| {
-        config.accounts = vec![Account {
-            upstream: Some("office".into()),
-            user: "201".into(),
-            domain: "office.example".into(),
-            secret: Secret::new("correct horse"),
-            realm: None,
-            person: "alice".into(),
-            label: "Office".into(),
-        }];
+        config.accounts = vec![office_account()];
         config.upstreams = vec![office];
         config.bridge.listen = "127.0.0.1:0".parse().ok();
     })
@@ -396,4 +428,70 @@ async fn a_phone_registers_at_a_pbx_and_strangers_get_nothing() {
     let answer = ask(&running, &alice, address, &foreign).await;
     assert_eq!(answer.status, 403, "{}", answer.text());
     assert!(answer.json()["response"].is_null());
+}
+
+/// The browser of 201 asks; the PBX wants to see the password first, then does it.
+async fn granted(
+    running: &Running,
+    pbx: &UdpSocket,
+    browser: &mut Browser,
+    cookie: &str,
+    nonce: &str,
+    request: impl Fn(u32, &str) -> String,
+    number: u32,
+) {
+    let uri = "sip:office.example";
+    let (told, ()) = tokio::join!(
+        async {
+            say(browser, &request(number, ""), "").await;
+            hear(browser, 401).await
+        },
+        challenge(pbx, Method::Register, "asterisk", nonce),
+    );
+    let told = challenge_of(&told);
+    let asked = question(&told, "REGISTER", uri);
+    let answer = ask(running, cookie, "201@office.example", &asked).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = answer.json()["response"].as_str().unwrap().to_owned();
+    let header = authorization(&told, "201", &Method::Register, uri, &response);
+    let (_, shown) = tokio::join!(
+        async {
+            say(browser, &request(number + 1, &header), "").await;
+            hear(browser, 200).await
+        },
+        accept(pbx),
+    );
+    assert_eq!(shown, response);
+}
+
+#[tokio::test]
+async fn a_phone_can_unregister_before_its_person_is_out() {
+    let pbx = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let office = upstream(&pbx);
+    let running = start(|config| {
+        config.accounts = vec![office_account()];
+        config.upstreams = vec![office];
+        config.bridge.listen = "127.0.0.1:0".parse().ok();
+    })
+    .await;
+    let alice = cookie_of(&running, "alice").await;
+    let ticket = ticket(&running, &alice).await;
+    let mut browser = connect(&running, &ticket).await.unwrap();
+    let comes = |number, header: &str| register("201", "office.example", number, header);
+    let leaves = |number, header: &str| comes(number, header).replace("Expires: 600", "Expires: 0");
+    granted(&running, &pbx, &mut browser, &alice, "n1", comes, 1).await;
+    granted(&running, &pbx, &mut browser, &alice, "n2", leaves, 3).await;
+    // What was asked just before is not answered any more.
+    let (told, ()) = tokio::join!(
+        async {
+            say(&mut browser, &leaves(5, ""), "").await;
+            hear(&mut browser, 401).await
+        },
+        challenge(&pbx, Method::Register, "asterisk", "n3"),
+    );
+    let out = format!("DELETE /api/v1/session\n{alice}");
+    assert_eq!(running.ask(&out).await.status, 204);
+    let asked = question(&challenge_of(&told), "REGISTER", "sip:office.example");
+    let answer = ask(&running, &alice, "201@office.example", &asked).await;
+    assert_eq!(answer.status, 401, "{}", answer.text());
 }

@@ -78,4 +78,12 @@ impl MergeKey {
             method,
         }
     }
+
+    /// The same for all registrations of a phone, which come one after the other (§10.2).
+    pub(super) fn of_registrations(request: &Request) -> Self {
+        Self {
+            number: 0,
+            ..Self::of(request)
+        }
+    }
 }

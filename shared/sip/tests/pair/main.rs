@@ -16,6 +16,7 @@ mod harness;
 mod keepers;
 mod kept;
 mod loss;
+mod memory;
 mod messages;
 mod offers;
 mod outbound;

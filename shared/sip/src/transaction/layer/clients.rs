@@ -178,7 +178,9 @@ impl<T: Copy> Transactions<T> {
         };
         let bytes = client.sent.get_or_insert_with(|| {
             client.request.headers.via[0].transport = transport.clone();
-            client.request.to_bytes()
+            let mut bytes = client.request.to_bytes();
+            bytes.shrink_to_fit();
+            bytes
         });
         self.outbox.push_back((client.flow, bytes.clone()));
     }
@@ -260,6 +262,9 @@ impl<T: Copy> Transactions<T> {
             ClientMachine::Invite(machine) => machine.on_response(response.status),
             ClientMachine::Request(machine) => machine.on_response(response.status),
         };
+        if !client.awaits_final() {
+            client.sent = None;
+        }
         self.perform_client(now, id, actions, Some(response));
     }
 }

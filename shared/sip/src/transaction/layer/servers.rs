@@ -18,6 +18,8 @@ enum ServerMachine {
 pub(super) struct Server<T> {
     key: ServerKey,
     merge: MergeKey,
+    /// CSeq.
+    number: u32,
     pub(super) flow: FlowId,
     task: Option<T>,
     machine: ServerMachine,
@@ -137,12 +139,33 @@ impl<T: Copy> Transactions<T> {
             }
         }
         if self.servers.get(&id).is_some_and(Server::is_terminated) {
-            self.stop_timers(Id::Server(id));
-            if let Some(server) = self.servers.remove(&id) {
-                self.server_keys.remove(&server.key);
-                if self.merge_keys.get(&server.merge) == Some(&id) {
-                    self.merge_keys.remove(&server.merge);
-                }
+            self.forget_server(id);
+        }
+    }
+
+    fn forget_server(&mut self, id: ServerId) {
+        self.stop_timers(Id::Server(id));
+        if let Some(server) = self.servers.remove(&id) {
+            self.server_keys.remove(&server.key);
+            if self.merge_keys.get(&server.merge) == Some(&id) {
+                self.merge_keys.remove(&server.merge);
+            }
+        }
+    }
+
+    /// RFC 3261 §10.2: who registers anew has heard what came of the time before, and that is not
+    /// remembered any longer, unless copies may be late. A busy registrar would remember more of that
+    /// than of anything else.
+    fn supersede(&mut self, merge: &MergeKey, flow: FlowId, number: u32) {
+        if let Some(&former) = self.merge_keys.get(merge)
+            && let Some(server) = self.servers.get(&former)
+            && server.number != number
+        {
+            let goes_on = server.flow == flow && server.number < number;
+            let heard = goes_on && !server.is_pending() && self.is_reliable(flow);
+            self.merge_keys.remove(merge);
+            if heard {
+                self.forget_server(former);
             }
         }
     }
@@ -186,7 +209,14 @@ impl<T: Copy> Transactions<T> {
             let (machine, actions) = ServerRequest::start(clock);
             (ServerMachine::Request(machine), actions)
         };
-        let merge = MergeKey::of(&request);
+        let number = request.headers.cseq.number;
+        let merge = match request.method {
+            Method::Register => MergeKey::of_registrations(&request),
+            _ => MergeKey::of(&request),
+        };
+        if request.method == Method::Register {
+            self.supersede(&merge, flow, number);
+        }
         if request.method == Method::Cancel {
             let invite = ServerKey::of(&request, Method::Invite);
             let invite = invite.and_then(|key| self.server_keys.get(&key)).copied();
@@ -211,6 +241,7 @@ impl<T: Copy> Transactions<T> {
         let server = Server {
             key,
             merge,
+            number,
             flow,
             task,
             machine,

@@ -17,6 +17,9 @@
 //!
 //! Once is not enough to begin counting: something else on the machine may have taken the processor.
 //!
+//! Calls wait for more than a processor. Nobody begins one while the upstream says that it would wait
+//! for longer than [`LONGEST`].
+//!
 //! The message isn't parsed for that: a request of a method that begins something, without a tag in
 //! To, is new (RFC 3261 §12.2). It is answered with 503 and Retry-After (RFC 3261 §21.5.4), without
 //! any state (§8.2.7). Registrations that are renewed count as new, for nothing tells them apart here.
@@ -30,13 +33,16 @@ use tokio::time::{Instant, sleep_until};
 const TICK: Duration = Duration::from_millis(10);
 /// How long tasks may wait for a processor.
 const TARGET: Duration = Duration::from_millis(100);
+/// How long a new call may wait for others. After half a second PBXs begin to repeat what they are
+/// not answered (RFC 3261 §17.1.1.1), which is work that nobody gains from.
+const LONGEST: Duration = Duration::from_millis(200);
 /// New requests in any tick.
 const LEAST: u32 = 32;
 /// New requests in a tick of a door that is open to everybody.
 const MOST: u32 = 1 << 20;
 /// How long a flow isn't read that was sent away: who heeds Retry-After does not notice, and who does
 /// not heed it costs little.
-pub(crate) const PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// The door of all flows.
 pub(crate) struct Door {
@@ -71,7 +77,8 @@ impl Door {
         self.refused.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn judge(&self, message: Vec<u8>) -> Verdict {
+    /// `backlog` tells how long a new call would wait.
+    pub(crate) fn judge(&self, message: Vec<u8>, backlog: impl FnOnce() -> Duration) -> Verdict {
         if message.starts_with(b"ACK ") {
             return match self.refused() > 0 && contains(head(&message), self.tag.as_bytes()) {
                 true => Verdict::Dropped,
@@ -81,9 +88,10 @@ impl Door {
         if !may_begin(&message) {
             return Verdict::Enters(message);
         }
+        let stuck = message.starts_with(b"INVITE ") && is_too_long(backlog());
         let take = |left: u32| left.checked_sub(1);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        if self.left.fetch_update(set, fetch, take).is_ok() {
+        if !stuck && self.left.fetch_update(set, fetch, take).is_ok() {
             return Verdict::Enters(message);
         }
         match refusal(&message, &self.tag, self.refused()) {
@@ -111,6 +119,11 @@ impl Door {
             }
         }
     }
+}
+
+/// Whether a new call would wait too long.
+pub(crate) fn is_too_long(backlog: Duration) -> bool {
+    backlog > LONGEST
 }
 
 /// How many new requests are let in at once.
@@ -234,6 +247,10 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn no_backlog() -> Duration {
+        Duration::ZERO
+    }
+
     fn shut() -> Door {
         let door = Door::new();
         door.left.store(0, Ordering::Relaxed);
@@ -258,7 +275,7 @@ mod tests {
     #[test]
     fn who_begins_something_is_refused_and_told_when_to_come_back() {
         let door = shut();
-        let verdict = door.judge(request("INVITE", "<sip:bob@example.org>"));
+        let verdict = door.judge(request("INVITE", "<sip:bob@example.org>"), no_backlog);
         let tag = &door.tag;
         let expected = format!(
             "SIP/2.0 503 Service Unavailable\r\n\
@@ -274,7 +291,7 @@ mod tests {
         assert_eq!(verdict, Verdict::Refused(expected.into_bytes()));
         assert_eq!(door.refused(), 1);
         let acknowledgement = request("ACK", &format!("<sip:bob@example.org>;tag={tag}"));
-        assert_eq!(door.judge(acknowledgement), Verdict::Dropped);
+        assert_eq!(door.judge(acknowledgement, no_backlog), Verdict::Dropped);
     }
 
     #[test]
@@ -291,7 +308,10 @@ mod tests {
             b"\0".to_vec(),
         ];
         for message in messages {
-            assert_eq!(door.judge(message.clone()), Verdict::Enters(message));
+            assert_eq!(
+                door.judge(message.clone(), no_backlog),
+                Verdict::Enters(message)
+            );
         }
         assert_eq!(door.refused(), 0);
     }
@@ -300,7 +320,7 @@ mod tests {
     fn what_cannot_be_answered_is_dropped() {
         let door = shut();
         let message = b"INVITE sip:bob@example.org SIP/2.0\r\nTo: <sip:bob@example.org>".to_vec();
-        assert_eq!(door.judge(message), Verdict::Dropped);
+        assert_eq!(door.judge(message, no_backlog), Verdict::Dropped);
         assert_eq!(door.refused(), 0);
     }
 
@@ -310,9 +330,34 @@ mod tests {
         door.left.store(2, Ordering::Relaxed);
         let register = || request("REGISTER", "<sip:alice@example.org>");
         for _ in 0..2 {
-            assert_eq!(door.judge(register()), Verdict::Enters(register()));
+            assert_eq!(
+                door.judge(register(), no_backlog),
+                Verdict::Enters(register())
+            );
         }
-        assert!(matches!(door.judge(register()), Verdict::Refused(_)));
+        assert!(matches!(
+            door.judge(register(), no_backlog),
+            Verdict::Refused(_)
+        ));
+    }
+
+    #[test]
+    fn no_call_begins_while_calls_wait_long() {
+        let door = Door::new();
+        let to = "<sip:bob@example.org>";
+        let judge = |method: &str, to: &str, backlog: Duration| match door
+            .judge(request(method, to), || backlog)
+        {
+            Verdict::Enters(_) => "enters",
+            Verdict::Refused(_) => "is refused",
+            Verdict::Dropped => "is dropped",
+        };
+        let longer = LONGEST + Duration::from_millis(1);
+        assert_eq!(judge("INVITE", to, LONGEST), "enters");
+        assert_eq!(judge("INVITE", to, longer), "is refused");
+        assert_eq!(judge("INVITE", &format!("{to};tag=1"), longer), "enters");
+        assert_eq!(judge("REGISTER", to, longer), "enters");
+        assert_eq!(door.refused(), 1);
     }
 
     #[test]

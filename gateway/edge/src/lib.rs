@@ -30,9 +30,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
+use futures_channel::mpsc as futures_mpsc;
 use sidetone_sip::{FlowId, Response};
 use tokio::sync::mpsc;
-use tokio_util::sync::PollSender;
 
 pub use bridge::*;
 pub use edge::Edge;
@@ -95,6 +95,12 @@ pub trait Upstream: Send + Sync + 'static {
     /// (`try_send` fails) means that the browser doesn't read, and dropping `outbound` closes the
     /// flow's socket.
     fn open(&self, flow: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound>;
+
+    /// How long a new call would wait for others, as far as is known. Where it is too long, the edge
+    /// takes no more.
+    fn backlog(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// An upstream's end of a flow: what the client says goes in here, one WebSocket message at a time.
@@ -118,13 +124,13 @@ pub trait Inbound: Send + Sync {
 pub struct Gone;
 
 /// A bounded queue, which some task of the upstream works off.
-impl Inbound for PollSender<Vec<u8>> {
+impl Inbound for futures_mpsc::Sender<Vec<u8>> {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        self.poll_reserve(context).map_err(|_| Gone)
+        futures_mpsc::Sender::poll_ready(self, context).map_err(|_| Gone)
     }
 
     fn deliver(&mut self, message: Vec<u8>) -> Result<(), Gone> {
-        self.send_item(message).map_err(|_| Gone)
+        self.start_send(message).map_err(|_| Gone)
     }
 }
 

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use crate::door::{Door, PAUSE, Verdict};
-use crate::{Boxed, Gone, Inbound, Limits};
+use crate::{Boxed, Gone, Inbound, Limits, Upstream};
 
 /// How long a client has to hang up after our Close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -100,6 +100,7 @@ impl From<Error> for End {
 pub(crate) struct House<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) door: &'a Door,
+    pub(crate) upstream: &'a dyn Upstream,
     /// From now on it is the gateway that ends, even if the upstream closes the flow.
     pub(crate) draining: &'a CancellationToken,
     /// Every flow is over.
@@ -150,7 +151,12 @@ async fn exchange<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let House { limits, door, .. } = house;
+    let House {
+        limits,
+        door,
+        upstream,
+        ..
+    } = house;
     let mut closing = pin!(house.closing.cancelled());
     let mut silence = Silence::new(limits);
     let mut alarm = pin!(sleep_until(silence.until));
@@ -182,7 +188,7 @@ where
                     alarm.as_mut().reset(silence.until);
                 }
                 match sip_bytes(frame) {
-                    Ok(Some(bytes)) => match door.judge(bytes) {
+                    Ok(Some(bytes)) => match door.judge(bytes, || upstream.backlog()) {
                         Verdict::Enters(bytes) => {
                             room = false;
                             inbound.deliver(bytes).map_err(End::from)

@@ -11,7 +11,6 @@ use sidetone_sip::message::HeaderName;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite;
-use tokio_util::sync::PollSender;
 
 use super::config::{Protocol, Target, UpstreamConfig};
 use super::link::{self, Hop};
@@ -212,6 +211,6 @@ struct Nobody;
 
 impl Upstream for Nobody {
     fn open(&self, _: FlowInfo, _: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
-        Box::new(PollSender::new(mpsc::channel(1).0))
+        Box::new(futures_channel::mpsc::channel(1).0)
     }
 }

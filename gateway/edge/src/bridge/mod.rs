@@ -28,6 +28,7 @@ mod check;
 mod config;
 mod figures;
 mod framing;
+mod line;
 mod link;
 mod locate;
 mod pbx;
@@ -44,10 +45,11 @@ mod whereabouts;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, PollSender};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use anchor::*;
@@ -56,6 +58,7 @@ pub use config::*;
 pub use figures::{CallKind, Caller, SoundPath, UpstreamFigures};
 pub use token::TokenKey;
 
+use self::line::Line;
 use self::link::Socket;
 use self::pbx::Pbx;
 use self::phone::Phone;
@@ -128,6 +131,7 @@ impl Bridge {
             pbxs,
             switch,
             anchor,
+            line: Line::default(),
             socket: Arc::clone(&socket),
             port: local.port(),
             advertise: config.advertise,
@@ -165,7 +169,8 @@ impl Bridge {
 
 impl Upstream for Bridge {
     fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
-        let (sender, inbound) = mpsc::channel(FLOW_QUEUE);
+        // It is small while nothing waits, as tokio's are not.
+        let (sender, inbound) = futures_channel::mpsc::channel(FLOW_QUEUE);
         let seat = Seat {
             info,
             inbound,
@@ -175,7 +180,11 @@ impl Upstream for Bridge {
             unserved: Vec::new(),
         };
         Phone::start(Arc::clone(&self.shared), seat);
-        Box::new(PollSender::new(sender))
+        Box::new(sender)
+    }
+
+    fn backlog(&self) -> Duration {
+        self.shared.line.wait().max(self.shared.switch.backlog())
     }
 }
 

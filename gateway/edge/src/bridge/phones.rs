@@ -42,7 +42,7 @@ pub(crate) struct Phones(RwLock<HashMap<PhoneId, Served>>);
 struct Served {
     task: mpsc::Sender<Input>,
     /// The connection over which it is registered.
-    line: Option<Link>,
+    line: Option<Box<Link>>,
 }
 
 impl Phones {
@@ -55,14 +55,14 @@ impl Phones {
     /// ends, so whoever may be that phone again uses the same one.
     pub(crate) fn line(&self, phone: PhoneId) -> Option<Link> {
         let phones = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        phones.get(&phone)?.line.clone()
+        phones.get(&phone)?.line.as_deref().cloned()
     }
 
     /// `phone` has registered over this connection.
     pub(crate) fn note_line(&self, phone: PhoneId, line: Option<Link>) {
         let mut phones = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(served) = phones.get_mut(&phone) {
-            served.line = line;
+            served.line = line.map(Box::new);
         }
     }
 

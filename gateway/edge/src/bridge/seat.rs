@@ -11,7 +11,7 @@ use crate::{FlowInfo, Inbound, Upstream};
 /// One WebSocket, as long as it lives. The phone outlives it and may get another one.
 pub(crate) struct Seat {
     pub(crate) info: FlowInfo,
-    pub(crate) inbound: mpsc::Receiver<Vec<u8>>,
+    pub(crate) inbound: futures_channel::mpsc::Receiver<Vec<u8>>,
     pub(crate) outbound: mpsc::Sender<Vec<u8>>,
     /// The embedded switch's end of it, once something was for the switch.
     pub(crate) switch: Option<Box<dyn Inbound>>,

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use tokio_util::sync::PollSender;
 
 /// What is not there by then will never be.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,14 +82,14 @@ impl Switch {
 
 impl Upstream for Switch {
     fn open(&self, _: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
-        let (sender, mut inbound) = mpsc::channel::<Vec<u8>>(16);
+        let (sender, mut inbound) = futures_channel::mpsc::channel::<Vec<u8>>(16);
         let heard = self.0.clone();
         tokio::spawn(async move {
-            while let Some(bytes) = inbound.recv().await {
+            while let Some(bytes) = inbound.next().await {
                 let _ = heard.send((bytes, outbound.clone()));
             }
         });
-        Box::new(PollSender::new(sender))
+        Box::new(sender)
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::SinkExt;
 use sidetone_edge::Limits;
 use tokio_tungstenite::tungstenite::Message;
@@ -106,4 +108,28 @@ async fn frames_that_break_the_protocol_end_the_flow() {
         assert_eq!(close_code(&mut client).await, expected);
         flow.has_ended().await;
     }
+}
+
+#[tokio::test]
+async fn no_call_begins_while_calls_wait() {
+    let mut running = Running::start_with_backlog(Duration::from_secs(1)).await;
+    let (mut client, mut flow) = running.connect().await;
+    let request = |method: &str| {
+        let to = "To: <sip:102@example.org>";
+        format!(
+            "{method} sip:102@example.org SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bK1\r\n\
+             From: <sip:101@example.org>;tag=f\r\n{to}\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
+        )
+    };
+    for method in ["MESSAGE", "BYE"] {
+        client.send(Message::text(request(method))).await.unwrap();
+        let heard = flow.receive().await;
+        assert_eq!(heard.as_deref(), Some(request(method).as_bytes()));
+    }
+    client.send(Message::text(request("INVITE"))).await.unwrap();
+    let refusal = next_message(&mut client).await.into_text().unwrap();
+    assert!(refusal.starts_with("SIP/2.0 503 "), "{refusal}");
+    assert!(refusal.contains("\r\nRetry-After: "), "{refusal}");
+    assert!(flow.inbound.try_recv().is_err());
+    assert_eq!(running.edge.refused(), 1);
 }

@@ -13,7 +13,6 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use tokio_util::sync::PollSender;
 
 /// What is not there by then will never be.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,12 +23,12 @@ pub(crate) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(crate) struct Flow {
     pub(crate) info: FlowInfo,
     pub(crate) outbound: mpsc::Sender<Vec<u8>>,
-    pub(crate) inbound: mpsc::Receiver<Vec<u8>>,
+    pub(crate) inbound: futures_channel::mpsc::Receiver<Vec<u8>>,
 }
 
 impl Flow {
     pub(crate) async fn receive(&mut self) -> Option<Vec<u8>> {
-        let received = tokio::time::timeout(PATIENCE, self.inbound.recv());
+        let received = tokio::time::timeout(PATIENCE, self.inbound.next());
         received.await.expect("nothing came and nothing ended")
     }
 
@@ -41,11 +40,16 @@ impl Flow {
 struct Recorder {
     flows: mpsc::UnboundedSender<Flow>,
     inbound: usize,
+    backlog: Duration,
 }
 
 impl Upstream for Recorder {
+    fn backlog(&self) -> Duration {
+        self.backlog
+    }
+
     fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
-        let (sender, inbound) = mpsc::channel(self.inbound);
+        let (sender, inbound) = futures_channel::mpsc::channel(self.inbound);
         let flow = Flow {
             info,
             outbound,
@@ -53,7 +57,7 @@ impl Upstream for Recorder {
         };
         let sent = self.flows.send(flow);
         assert!(sent.is_ok(), "the test waits for flows");
-        Box::new(PollSender::new(sender))
+        Box::new(sender)
     }
 }
 
@@ -71,10 +75,20 @@ impl Running {
 
     /// `inbound` messages may wait for the upstream.
     pub(crate) async fn start_with_inbound(limits: Limits, inbound: usize) -> Self {
+        Self::start_before(limits, inbound, Duration::ZERO).await
+    }
+
+    /// A new call would wait for `backlog`.
+    pub(crate) async fn start_with_backlog(backlog: Duration) -> Self {
+        Self::start_before(Limits::default(), 16, backlog).await
+    }
+
+    async fn start_before(limits: Limits, inbound: usize, backlog: Duration) -> Self {
         let (sender, flows) = mpsc::unbounded_channel();
         let recorder = Recorder {
             flows: sender,
             inbound,
+            backlog,
         };
         let origins = vec!["https://phone.example".parse().unwrap()];
         let edge = Edge::new(Arc::new(recorder), origins, limits);

@@ -105,6 +105,23 @@ impl Phone {
             Some(Way::ToBrowser(_)) => self.on_browser_response(server, response).await,
             None => {}
         }
+        self.forget_answered(server, client);
+    }
+
+    /// With its final response a request is over, unless it was an INVITE, which may be answered by
+    /// several branches (RFC 3261 §16.7 step 5), or is tried elsewhere. Nobody would hear a
+    /// repetition of the response.
+    fn forget_answered(&mut self, server: ServerId, client: ClientId) {
+        let over = self.transactions.served_request(server).is_none();
+        if over
+            && self
+                .legs
+                .get(&server)
+                .is_some_and(|leg| leg.client == Some(client))
+        {
+            self.forget(server);
+            self.transactions.abandon(client);
+        }
     }
 
     pub(super) async fn on_unanswered(&mut self, client: ClientId, note: Note, why: NoResponse) {

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use sidetone_sip::message::{Host, RetryAfter};
 use sidetone_sip::transaction::{Happening, ServerId, Transactions};
 use sidetone_sip::{FlowId, Message, Moment, Request, Response, Status, Text, Timers};
@@ -127,10 +128,11 @@ impl Phone {
             shared,
         };
         let tasks = phone.shared.tasks.clone();
-        tasks.spawn(phone.run());
+        // Boxed, as a future keeps room for what it was given and for what it makes of it.
+        tasks.spawn(Box::new(phone).run());
     }
 
-    async fn run(mut self) {
+    async fn run(mut self: Box<Self>) {
         self.claim(self.id);
         self.raise();
         let closing = self.shared.closing.clone();
@@ -151,9 +153,17 @@ impl Phone {
             while let Some(broken) = self.flush() {
                 Box::pin(self.on_link_down(broken)).await;
             }
-            self.transactions.release_memory();
+            self.release_memory();
         }
         self.leave();
+    }
+
+    /// Most phones wait, most of the time.
+    fn release_memory(&mut self) {
+        self.transactions.release_memory();
+        if self.legs.is_empty() {
+            self.legs = BTreeMap::new();
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -380,6 +390,7 @@ impl Phone {
         self.links.retain(Link::is_open);
         self.transactions
             .handle_transport_up(flow, link.protocol.transport());
+        self.links.reserve_exact(1);
         self.links.push(link);
         flow
     }
@@ -393,7 +404,7 @@ impl Phone {
 
 async fn receive(seat: &mut Option<Seat>) -> Option<Vec<u8>> {
     match seat {
-        Some(seat) => seat.inbound.recv().await,
+        Some(seat) => seat.inbound.next().await,
         None => std::future::pending().await,
     }
 }

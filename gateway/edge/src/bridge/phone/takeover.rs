@@ -174,6 +174,7 @@ impl Phone {
             seat.bindings.retain(|other| other.phone != binding.phone);
             seat.unserved
                 .retain(|upstream| *upstream != binding.upstream);
+            seat.bindings.reserve_exact(1);
             seat.bindings.push(binding);
         }
     }
@@ -182,6 +183,7 @@ impl Phone {
     pub(super) fn claim(&mut self, phone: PhoneId) -> bool {
         let claimed = self.shared.phones.claim(phone, &self.task).is_ok();
         if claimed && !self.claims.contains(&phone) {
+            self.claims.reserve_exact(1);
             self.claims.push(phone);
         }
         claimed

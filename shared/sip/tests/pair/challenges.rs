@@ -132,6 +132,20 @@ fn a_repeated_challenge_gets_no_answer_even_if_it_says_stale() {
 }
 
 #[test]
+fn a_fresh_proof_that_has_become_stale_is_given_anew() {
+    let (mut pair, id) = asking(account(PASSWORD));
+    respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);
+    let next = format!("{}, stale=true", HOME.replace("h1", "h2"));
+    respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, &next)]);
+    let used = nonces(&pair, &HeaderName::Authorization);
+    assert_eq!(used, [("h2".into(), 1)]);
+    respond(&mut pair, 200, &[]);
+    is_registered_for(&mut pair, id, 600);
+    pair.sent(&["A REGISTER", "A REGISTER"]);
+    leave(pair, id);
+}
+
+#[test]
 fn a_strangers_challenge_gets_no_answer() {
     let (mut pair, id) = asking(account(PASSWORD));
     respond(&mut pair, 401, &[(HeaderName::WwwAuthenticate, HOME)]);

@@ -145,6 +145,7 @@ impl Phone {
             peer: None,
             phone,
             shift,
+            anew: false,
             registering,
         };
         let leg = Leg {
@@ -253,6 +254,7 @@ impl Phone {
             return;
         }
         self.note_lost(server, &response);
+        self.note_refused_anew(server, &mut response);
         let Some(Leg {
             way: Way::ToPbx(outgoing),
             summary,

@@ -65,6 +65,8 @@ pub(super) struct Outgoing {
     /// Who asks, as the PBX will know it.
     pub(super) phone: PhoneId,
     pub(super) shift: u8,
+    /// The gateway has offered the call a second time.
+    pub(super) anew: bool,
     pub(super) registering: Option<Registering>,
 }
 

@@ -94,6 +94,9 @@ pub(super) struct Phone {
     legs: BTreeMap<ServerId, Leg>,
     /// Calls whose sound the gateway carries.
     calls: BTreeMap<Text, Call>,
+    /// Calls that were offered anew and challenged, the oldest first, and by how much the PBX's CSeq
+    /// will be ahead when the browser tries again.
+    counted: Vec<(Text, u8)>,
     /// The other calls that are up, the oldest first.
     direct_calls: Vec<DirectCall>,
     /// What waits for a registration, in order.
@@ -121,6 +124,7 @@ impl Phone {
             links: Vec::new(),
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
+            counted: Vec::new(),
             direct_calls: Vec::new(),
             waiting: Vec::new(),
             due: BTreeSet::new(),

@@ -1,7 +1,9 @@
 //! A PBX of which nobody said whether it speaks WebRTC.
 
 use sidetone_edge::MediaMode;
-use sidetone_sip::Method;
+use sidetone_sip::auth::{challenges, credentials};
+use sidetone_sip::message::HeaderName;
+use sidetone_sip::{Method, Request, Response, Status};
 
 use super::{World, body, invite, within};
 use crate::support::dialog_of;
@@ -106,6 +108,123 @@ async fn an_answer_without_a_fingerprint_is_offered_anew_within_the_call() {
         .told(&["anchored", "browser offers", "pbx answers callee"])
         .await;
     world.told(&["confirmed callee"]).await;
+    world.told_nothing_more().await;
+}
+
+/// A proof of the password, as the browser gives it after a challenge with this nonce.
+fn proof(nonce: &str) -> String {
+    format!(
+        "\nAuthorization: Digest username=\"201\", realm=\"pbx\", nonce=\"{nonce}\", \
+         uri=\"sip:202@office.example\", response=\"00\", qop=auth, cnonce=\"c\", nc=00000001"
+    )
+}
+
+impl World {
+    /// The PBX asks for a proof with this nonce, and hears the ACK.
+    async fn challenges(&mut self, request: &Request, nonce: &str) {
+        let gw = self.gateway.bridge.local_addr();
+        let mut refusal = Response::to(request, Status::UNAUTHORIZED, Some("challenging"));
+        let challenge =
+            format!("Digest realm=\"pbx\", nonce=\"{nonce}\", algorithm=MD5, qop=\"auth\"");
+        let name = HeaderName::WwwAuthenticate;
+        refusal.headers.push_raw(name, challenge);
+        self.pbx.send_to(refusal, gw).await;
+        self.pbx.request(Method::Ack).await;
+    }
+}
+
+/// The nonce of each challenge, and whether it says that the one before was stale.
+fn challenges_of(response: &Response) -> Vec<(String, bool)> {
+    let found = challenges(&response.headers, &HeaderName::WwwAuthenticate);
+    let found = found.iter();
+    found.map(|it| (it.nonce.to_string(), it.stale)).collect()
+}
+
+#[tokio::test]
+async fn a_proof_of_the_password_is_shown_to_the_pbx_once() {
+    let mut world = World::start(MediaMode::Auto).await;
+    let gw = world.gateway.bridge.local_addr();
+    world.browser.send(&invite(7, "", "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    world.challenges(&asked, "n1").await;
+    let told = world.browser.response(401).await;
+    assert_eq!(challenges_of(&told), [("n1".to_owned(), false)]);
+    world.browser.send(&invite(8, &proof("n1"), "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(asked.headers.raw(&HeaderName::Authorization).count(), 1);
+    world.pbx.respond(&asked, 488, "refusing", gw).await;
+    world.pbx.request(Method::Ack).await;
+    let (again, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(again.headers.cseq.number, 9);
+    assert_eq!(again.headers.raw(&HeaderName::Authorization).count(), 0);
+    world.challenges(&again, "n2").await;
+    // It is not the password that was refused.
+    let told = world.browser.response(401).await;
+    assert_eq!(told.headers.cseq.number, 8);
+    assert_eq!(challenges_of(&told), [("n2".to_owned(), true)]);
+    world.browser.send(&invite(9, &proof("n2"), "offer")).await;
+    let (proven, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(proven.headers.cseq.number, 10);
+    assert_eq!(body(&proven.body), "browser offers: offer\r\n");
+    let shown = credentials(&proven.headers, &HeaderName::Authorization);
+    assert_eq!(shown[0].nonce, "n2");
+    world.answers(&proven, 200, "callee", "answer").await;
+    let answer = world.browser.response(200).await;
+    assert_eq!(answer.headers.cseq.number, 9);
+    let dialog = dialog_of(&answer);
+    world.browser.send(&within("ACK", 9, &dialog, "")).await;
+    let (ack, _) = world.pbx.request(Method::Ack).await;
+    assert_eq!(ack.headers.cseq.number, 10);
+    world.browser.send(&within("BYE", 10, &dialog, "")).await;
+    let (bye, _) = world.pbx.request(Method::Bye).await;
+    assert_eq!(bye.headers.cseq.number, 11);
+    world.pbx.respond(&bye, 200, "callee", gw).await;
+    world.browser.response(200).await;
+    let expected = [
+        "anchored",
+        "browser offers",
+        "closed",
+        "anchored",
+        "browser offers",
+        "pbx answers callee",
+        "confirmed callee",
+        "closed",
+    ];
+    world.told(&expected).await;
+    world.told_nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_answered_without_sound_and_then_challenged_is_ended() {
+    let mut world = World::start(MediaMode::Auto).await;
+    let gw = world.gateway.bridge.local_addr();
+    world.browser.send(&invite(7, &proof("n1"), "offer")).await;
+    let (asked, _) = world.pbx.request(Method::Invite).await;
+    world.answers(&asked, 200, "callee", "plain").await;
+    world.pbx.request(Method::Ack).await;
+    let (again, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(again.headers.raw(&HeaderName::Authorization).count(), 1);
+    world.challenges(&again, "n2").await;
+    let (bye, _) = world.pbx.request(Method::Bye).await;
+    assert_eq!(bye.headers.to.tag(), Some("callee"));
+    assert_eq!(bye.headers.cseq.number, 9);
+    assert_eq!(bye.uri, again.uri);
+    assert!(bye.body.is_empty());
+    world.pbx.respond(&bye, 200, "callee", gw).await;
+    let told = world.browser.response(401).await;
+    assert_eq!(challenges_of(&told), [("n2".to_owned(), false)]);
+    world.browser.send(&invite(8, &proof("n2"), "offer")).await;
+    let (proven, _) = world.pbx.request(Method::Invite).await;
+    assert_eq!(proven.headers.to.tag(), None);
+    assert_eq!(proven.headers.cseq.number, 10);
+    let expected = [
+        "anchored",
+        "browser offers",
+        "closed",
+        "anchored",
+        "browser offers",
+    ];
+    world.told(&expected).await;
     world.told_nothing_more().await;
 }
 

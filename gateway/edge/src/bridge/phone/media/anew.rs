@@ -1,17 +1,43 @@
 //! The mode *auto*: a PBX that knows no WebRTC is offered the call again, anchored.
+//!
+//! ```text
+//!   browser            gateway             PBX
+//!      │ 8 INVITE, proof  │ 8 INVITE, proof  │
+//!      │─────────────────▶│─────────────────▶│
+//!      │                  │              488 │
+//!      │                  │◀─────────────────│
+//!      │                  │ 9 INVITE         │
+//!      │                  │─────────────────▶│
+//!      │ 8    401, stale  │ 9            401 │
+//!      │◀─────────────────│◀─────────────────│
+//!      │ 9 INVITE, proof  │ 10 INVITE, proof │
+//!      │─────────────────▶│─────────────────▶│
+//! ```
+//!
+//! A proof of the password is for one request: a PBX that counts them (RFC 7616 §3.4, `nc`) takes the
+//! second for a replay. So it is asked without one, and the browser answers the new challenge, marked
+//! as stale, because it isn't the password that was refused.
 
 use std::sync::Arc;
 
-use sidetone_sip::transaction::{ClientId, ServerId};
-use sidetone_sip::{FlowId, Method, Response, Status};
+use sidetone_sip::auth::challenges;
+use sidetone_sip::message::{HeaderName, Headers};
+use sidetone_sip::transaction::{ClientId, Persistence, ServerId};
+use sidetone_sip::{FlowId, Method, Response, Status, Text};
 
 use super::farewell::within_dialog;
 use super::{has_description, has_fingerprint};
 use crate::bridge::anchor::{AnchorError, Rewritten, Step};
+use crate::bridge::border;
 use crate::bridge::config::MediaMode;
 use crate::bridge::phone::Phone;
-use crate::bridge::phone::leg::{Leg, Outgoing, Way};
+use crate::bridge::phone::leg::{Leg, Note, Outgoing, Way};
 use crate::bridge::post;
+
+/// Calls that are remembered for the browser to try them again.
+const MOST_COUNTED: usize = 8;
+
+const PROOFS: [HeaderName; 2] = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
 
 impl Phone {
     /// Whether this response shows that a PBX knows no WebRTC, and the call was offered anew.
@@ -115,6 +141,91 @@ impl Phone {
         }
         Ok(())
     }
+
+    /// A call that was offered anew is refused after all, or challenged. The browser then tries again
+    /// with a number that the PBX has seen already.
+    pub(in crate::bridge::phone) fn note_refused_anew(
+        &mut self,
+        server: ServerId,
+        response: &mut Response,
+    ) {
+        let Some(Leg {
+            way: Way::ToPbx(outgoing),
+            ..
+        }) = self.legs.get(&server)
+        else {
+            return;
+        };
+        if !outgoing.anew || !response.status.is_final() || response.status.is_success() {
+            return;
+        }
+        let mut shift = outgoing.shift;
+        let sent_proof = is_proven(&outgoing.request.headers);
+        if outgoing.request.headers.to.tag().is_some() {
+            shift += 1;
+            self.end_unheard(server);
+        }
+        let challenged = [Status::UNAUTHORIZED, Status::PROXY_AUTHENTICATION_REQUIRED];
+        if !challenged.contains(&response.status) {
+            return;
+        }
+        let asked = self.transactions.served_request(server);
+        if !sent_proof && asked.is_some_and(|asked| is_proven(&asked.headers)) {
+            mark_stale(&mut response.headers);
+        }
+        if self.counted.len() == MOST_COUNTED {
+            self.counted.remove(0);
+        }
+        let call_id = response.headers.call_id.detached();
+        self.counted.push((call_id, shift));
+    }
+
+    /// The PBX has answered once, without sound: that call is over.
+    fn end_unheard(&mut self, server: ServerId) {
+        let Some(Leg {
+            way: Way::ToPbx(outgoing),
+            ..
+        }) = self.legs.get(&server)
+        else {
+            return;
+        };
+        let flow = outgoing.flow;
+        let Some(link) = self.link(flow) else { return };
+        let branch = post::branch(self.id, crate::bridge::random(), 0);
+        let mut bye = outgoing.request.clone();
+        bye.method = Method::Bye;
+        bye.headers.cseq.method = Method::Bye;
+        bye.headers.cseq.number += 1;
+        bye.headers.via = vec![border::via(link, &branch)];
+        bye.headers.contact = Default::default();
+        bye.headers.remove(&HeaderName::ContentType);
+        bye.body.clear();
+        let (now, note) = (self.now(), Note { server: None });
+        self.transactions
+            .forward(now, flow, bye, Persistence::Fails, note);
+    }
+
+    /// By how much the PBX is ahead in a call that the browser tries again.
+    pub(super) fn take_counted(&mut self, call_id: &Text) -> Option<u8> {
+        let at = self.counted.iter().position(|(call, _)| call == call_id)?;
+        Some(self.counted.remove(at).1)
+    }
+}
+
+fn is_proven(headers: &Headers) -> bool {
+    PROOFS.iter().any(|name| headers.raw(name).next().is_some())
+}
+
+/// Says of all challenges that another nonce is wanted, and no other password.
+fn mark_stale(headers: &mut Headers) {
+    for name in [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate] {
+        let found = challenges(headers, &name);
+        headers.remove(&name);
+        for mut challenge in found {
+            challenge.stale = true;
+            headers.push_raw(name.clone(), challenge.to_string());
+        }
+    }
 }
 
 /// Makes the request one more, with a number of its own (RFC 3261 §8.1.3.5).
@@ -124,8 +235,13 @@ fn again(outgoing: &mut Outgoing, response: &Response, answered: bool, body: Vec
         outgoing.request.uri = request.uri;
         outgoing.request.headers.to = request.headers.to;
         outgoing.request.headers.route = request.headers.route;
+    } else {
+        for name in &PROOFS {
+            outgoing.request.headers.remove(name);
+        }
     }
     outgoing.request.body = body;
     outgoing.request.headers.cseq.number += 1;
     outgoing.shift = 1;
+    outgoing.anew = true;
 }

@@ -50,7 +50,8 @@ impl Phone {
         let begins = is_invite && request.headers.to.tag().is_none();
         let resumes = was_anchored.filter(|_| is_invite || carries);
         if !known && ((begins && pbx.wants_anchor()) || resumes.is_some()) {
-            let shift = resumes.unwrap_or(0);
+            let shift = resumes.or_else(|| self.take_counted(&call_id));
+            let shift = shift.unwrap_or(0);
             self.anchor(pbx, peer, &call_id, shift).await?;
         }
         let Some(call) = self.calls.get_mut(&call_id) else {

@@ -10,7 +10,7 @@ use crate::app;
 use crate::gateway::{self, Profile};
 use crate::step::{About, Console};
 use crate::tools::cargo_tools::{self, Optimiser};
-use crate::tools::{chromium, node, wasm};
+use crate::tools::{answer, apt, chromium, node, wasm};
 use crate::workspace::{cargo, memory, program, root, target};
 
 /// What each file of the app weighs, plain and compressed, and what the parser has of it.
@@ -60,8 +60,14 @@ pub(crate) fn agent() -> Result<ExitCode> {
     ]))
 }
 
-/// What a relayed packet costs, beside rtpengine where it is installed.
-pub(crate) fn relay() -> Result<ExitCode> {
+/// What a relayed packet costs and how long it takes, beside rtpengine where that can be had.
+pub(crate) fn relay(console: &Console) -> Result<ExitCode> {
+    if answer("rtpengine", &["--version"]).is_none() {
+        let wanted = apt::install(console, "rtpengine", About(30), &["rtpengine-daemon"]);
+        if let Err(why) = wanted {
+            console.say(&format!("Nobody to compare with: {why:#}"));
+        }
+    }
     aloud(&mut cargo(&[
         "bench",
         "--package",

@@ -80,7 +80,7 @@ fn command(mut args: Vec<String>) -> Result<ExitCode> {
         ["bench", "call"] => bench::call(&console),
         ["bench", "parse"] => bench::parse(&console),
         ["bench", "agent"] => bench::agent(),
-        ["bench", "relay"] => bench::relay(),
+        ["bench", "relay"] => bench::relay(&console),
         ["bench", what @ ("register" | "signalling" | "overload")] => bench::load(what),
         ["fuzz"] => fuzz::fuzz(&console, 60),
         ["fuzz", seconds] => match seconds.parse() {

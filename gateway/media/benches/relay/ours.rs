@@ -11,8 +11,9 @@ use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
 use sidetone_media::{BrowserOffer, Media, MediaConfig, PbxSrtp, Relay, RelayConfig};
 use tokio::runtime::Runtime;
 
+use super::Contender;
+use super::cores::Time;
 use super::load::{Identity, Keys, Line, Load};
-use super::{CALLS, Contender, cpu};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -36,7 +37,7 @@ impl Gateway {
         let config = MediaConfig {
             listen: SocketAddr::new(HERE, 0),
             advertise: Vec::new(),
-            relay_ports: MediaConfig::RELAY_PORTS,
+            relay_ports: 22_000..=31_999,
         };
         let media = runtime.block_on(Media::start(config)).unwrap();
         Self {
@@ -46,17 +47,16 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn contender(&self, name: &'static str, pbx: Pbx) -> Contender {
-        let (lines, relays): (Vec<Line>, Vec<Relay>) = (0..CALLS).map(|_| self.call(pbx)).unzip();
-        Contender::new(
-            name,
-            Load::new(lines),
-            Box::new(move || {
-                // The calls last as long as they are measured.
-                assert_eq!(relays.len(), CALLS);
-                cpu("self", Some("media"))
-            }),
-        )
+    pub(crate) fn contender(&self, name: &'static str, pbx: Pbx) -> Contender<'_> {
+        // The calls last as long as they are measured.
+        let mut relays = Vec::new();
+        let dial = move || {
+            let (line, relay) = self.call(pbx);
+            relays.push(relay);
+            line
+        };
+        let time = || Time::of("self", Some("media"));
+        Contender::new(name, Load::default(), Box::new(dial), Box::new(time))
     }
 
     fn call(&self, pbx: Pbx) -> (Line, Relay) {

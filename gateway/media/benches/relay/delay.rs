@@ -1,0 +1,180 @@
+//! How long packets take through a relay that has 80 % of its core to do, and how many get lost. The
+//! load is that of an office, and as large as that takes. Ours is asked at rtpengine's load as well, and
+//! at a multiple of it, where it wakes for several packets at a time: that is for information only.
+
+use std::thread;
+use std::time::Duration;
+
+use super::cores::Time;
+use super::load::Paced;
+use super::{Contender, Must, quantile};
+
+const ROUNDS: usize = 7;
+/// Of 20 ms: less than a second, after which the system lets others run even if they come last.
+const PERIODS: u32 = 30;
+const RECOVERY: Duration = Duration::from_millis(200);
+const SHARE: f64 = 0.8;
+const TOLERANCE: f64 = 0.02;
+/// What ours is asked to carry in the end, beside what rtpengine does.
+const MULTIPLE: usize = 4;
+/// So often the number of calls is corrected.
+const STEPS: usize = 12;
+const FIRST: usize = 100;
+/// A thread may have waited for its core as much of the time in a round that counts; to wake takes
+/// some, too.
+const DISTURBANCE: f64 = 0.05;
+
+/// One contender under one load.
+struct Seat {
+    name: &'static str,
+    is_ours: bool,
+    calls: usize,
+    rounds: Vec<Round>,
+}
+
+struct Round {
+    /// Of a core.
+    share: f64,
+    sent: usize,
+    lost: usize,
+    /// Microseconds after which half of all packets had come, and 99 of 100.
+    half: f64,
+    most: f64,
+    /// By how many the load itself was late, in 1 of 100 cases.
+    behind: f64,
+}
+
+pub(crate) fn compare<'a>(ours: &mut Contender<'a>, theirs: &mut Contender<'a>) -> Vec<Must> {
+    println!("\nThe load of an office: {PERIODS} packets each way in every call, 20 ms apart");
+    let their_calls = calls_for_share(theirs);
+    let our_calls = calls_for_share(ours);
+    let many_calls = MULTIPLE * their_calls;
+    ours.provide(their_calls.max(many_calls));
+    let mut seats = [
+        Seat::new("rtpengine at 80 %", false, their_calls),
+        Seat::new("ours at 80 %", true, our_calls),
+        Seat::new("ours at rtpengine's load", true, their_calls),
+        Seat::new("ours at a multiple of it", true, many_calls),
+    ];
+    let (mut round, mut dropped) = (0, 0);
+    while seats[0].rounds.len() < ROUNDS {
+        assert!(dropped < 10 * ROUNDS, "too much else runs on this machine");
+        let mut order: Vec<usize> = (0..seats.len()).collect();
+        order.rotate_left(round % seats.len());
+        round += 1;
+        let results = order.into_iter().map(|index| {
+            let seat = &seats[index];
+            let contender = if seat.is_ours {
+                &mut *ours
+            } else {
+                &mut *theirs
+            };
+            (index, turn(contender, seat.calls))
+        });
+        let results: Vec<_> = results.collect();
+        if results.iter().any(|(_, (_, is_disturbed))| *is_disturbed) {
+            dropped += 1;
+            continue;
+        }
+        for (index, (result, _)) in results {
+            seats[index].rounds.push(result);
+        }
+    }
+    println!(
+        "{ROUNDS} rounds, medians; {dropped} more were dropped, as others had one of the cores"
+    );
+    for seat in &seats {
+        seat.report();
+    }
+    let [theirs, ours, at_theirs, _] = &seats;
+    let lost = ours.lost() + at_theirs.lost();
+    let must = |what: &str, is, at_most| Must {
+        what: what.to_owned(),
+        is,
+        at_most,
+    };
+    vec![
+        must("Office, ours: packets lost", lost as f64, 0.0),
+        must(
+            "Office, ours at 80 %: µs for 99 of 100, beside rtpengine's at 80 %",
+            ours.median(|round| round.most),
+            theirs.median(|round| round.most),
+        ),
+        must(
+            "Office, ours at rtpengine's load: µs for 99 of 100, beside rtpengine's",
+            at_theirs.median(|round| round.most),
+            theirs.median(|round| round.most),
+        ),
+    ]
+}
+
+/// How many calls give it as much to do.
+fn calls_for_share(contender: &mut Contender<'_>) -> usize {
+    let mut calls = FIRST;
+    for _ in 0..STEPS {
+        contender.provide(calls);
+        let (Round { share, .. }, _) = turn(contender, calls);
+        if (share - SHARE).abs() < TOLERANCE {
+            break;
+        }
+        let factor = (SHARE / share).clamp(0.5, 2.0);
+        calls = (calls as f64 * factor).round() as usize;
+    }
+    calls
+}
+
+/// One turn, and whether others ran meanwhile on one of the cores.
+fn turn(contender: &mut Contender<'_>, calls: usize) -> (Round, bool) {
+    thread::sleep(RECOVERY);
+    let (load, relay) = (Time::own(), (contender.time)());
+    let paced = contender.load.pace(calls, PERIODS);
+    let (load, relay) = (Time::own().since(load), (contender.time)().since(relay));
+    let Paced {
+        lasted,
+        sent,
+        delays,
+        late,
+    } = paced;
+    let of_time = |nanoseconds| Duration::from_nanos(nanoseconds).div_duration_f64(lasted);
+    let is_disturbed = of_time(load.waited.max(relay.waited)) > DISTURBANCE;
+    let round = Round {
+        share: of_time(relay.ran),
+        sent,
+        lost: sent - delays.len(),
+        half: quantile(&delays, 0.5),
+        most: quantile(&delays, 0.99),
+        behind: quantile(&late, 0.99),
+    };
+    (round, is_disturbed)
+}
+
+impl Seat {
+    fn new(name: &'static str, is_ours: bool, calls: usize) -> Self {
+        Self {
+            name,
+            is_ours,
+            calls,
+            rounds: Vec::new(),
+        }
+    }
+
+    fn lost(&self) -> usize {
+        self.rounds.iter().map(|round| round.lost).sum()
+    }
+
+    fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {
+        quantile(&self.rounds.iter().map(of).collect::<Vec<_>>(), 0.5)
+    }
+
+    fn report(&self) {
+        let share = 100.0 * self.median(|round| round.share);
+        let sent: usize = self.rounds.iter().map(|round| round.sent).sum();
+        let Self { name, calls, .. } = self;
+        print!("{name:26} {calls:5} calls, {share:.0} % of a core; ");
+        print!("{} of {sent} lost, there ", self.lost());
+        let half = self.median(|round| round.half);
+        let most = self.median(|round| round.most);
+        let behind = self.median(|round| round.behind);
+        println!("after {half:.0} µs, 99 of 100 after {most:.0} µs (sent {behind:.0} µs late)");
+    }
+}

@@ -1,0 +1,123 @@
+//! SRTP by `rtc-srtp`, DTLS by `dimpl`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
+use rtc_srtp::config::Config as SrtpConfig;
+use rtc_srtp::context::Context;
+use rtc_srtp::protection_profile::ProtectionProfile;
+use sha2::{Digest, Sha256};
+
+use super::end::{End, PATIENCE};
+
+/// How long it takes the other side to say something, if it is going to.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Keys of one end: for what it sends and for what it hears.
+pub(crate) struct Keys {
+    pub(super) outbound: Context,
+    pub(super) inbound: Context,
+}
+
+impl Keys {
+    /// Of what DTLS exported.
+    fn of_dtls(material: &[u8], profile: SrtpProfile, is_client: bool) -> Self {
+        let profile = match profile {
+            SrtpProfile::AES128_CM_SHA1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
+            SrtpProfile::AEAD_AES_128_GCM => ProtectionProfile::AeadAes128Gcm,
+            _ => ProtectionProfile::AeadAes256Gcm,
+        };
+        let mut config = SrtpConfig {
+            profile,
+            ..SrtpConfig::default()
+        };
+        config
+            .set_session_keys_from_keying_material(material, is_client)
+            .unwrap();
+        let keys = &config.keys;
+        let ours = (&keys.local_master_key, &keys.local_master_salt);
+        let theirs = (&keys.remote_master_key, &keys.remote_master_salt);
+        Self {
+            outbound: context(ours.0, ours.1, profile),
+            inbound: context(theirs.0, theirs.1, profile),
+        }
+    }
+
+    /// Of SDES with AES_CM_128_HMAC_SHA1_80.
+    pub(crate) fn of_sdes(ours: &[u8], theirs: &[u8]) -> Self {
+        let profile = ProtectionProfile::Aes128CmHmacSha1_80;
+        Self {
+            outbound: context(&ours[..16], &ours[16..], profile),
+            inbound: context(&theirs[..16], &theirs[16..], profile),
+        }
+    }
+}
+
+fn context(key: &[u8], salt: &[u8], profile: ProtectionProfile) -> Context {
+    let crypto = rtc_srtp::crypto::default_provider().unwrap();
+    Context::new(key, salt, profile, None, None, crypto.crypto()).unwrap()
+}
+
+/// Who the browsers are.
+pub(crate) struct Identity {
+    certificate: DtlsCertificate,
+    /// As SDP writes it.
+    pub(crate) fingerprint: String,
+}
+
+impl Identity {
+    pub(crate) fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(["load".to_owned()]).unwrap();
+        let certificate = DtlsCertificate {
+            certificate: made.cert.der().to_vec(),
+            private_key: made.signing_key.serialize_der(),
+        };
+        let digest = Sha256::digest(&certificate.certificate);
+        let bytes: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+        Self {
+            certificate,
+            fingerprint: format!("sha-256 {}", bytes.join(":")),
+        }
+    }
+}
+
+impl End {
+    /// DTLS.
+    pub(super) fn shake_hands(&mut self, identity: &Identity, is_client: bool) {
+        let start = Instant::now();
+        let certificate = identity.certificate.clone();
+        let mut dtls = Dtls::new_12(Arc::new(Config::default()), certificate, start);
+        dtls.set_active(is_client);
+        self.socket.set_read_timeout(Some(PAUSE)).unwrap();
+        let mut buffer = [0; 2048];
+        let mut keys = None;
+        loop {
+            assert!(start.elapsed().as_secs() < 10, "no handshake");
+            dtls.handle_timeout(Instant::now()).unwrap();
+            loop {
+                match dtls.poll_output(&mut buffer) {
+                    Output::Packet(packet) => {
+                        self.socket.send_to(packet, self.to).unwrap();
+                    }
+                    Output::KeyingMaterial(material, profile) => {
+                        keys = Some(Keys::of_dtls(&material, profile, is_client));
+                    }
+                    Output::Timeout(_) => break,
+                    _ => {}
+                }
+            }
+            match self.socket.recv(&mut buffer) {
+                Ok(length) if (20..=63).contains(&buffer[0]) => {
+                    let _ = dtls.handle_packet(&buffer[..length]);
+                }
+                Ok(_) => {}
+                // Until then the last flight may have to be said again.
+                Err(_) if keys.is_some() => break,
+                Err(_) => {}
+            }
+        }
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.keys = keys;
+    }
+}

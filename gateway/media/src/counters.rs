@@ -50,7 +50,7 @@ pub(crate) enum Dropped {
 
 impl Tally {
     pub(crate) fn count(counter: &AtomicU64) {
-        counter.fetch_add(1, Relaxed);
+        counter.store(counter.load(Relaxed) + 1, Relaxed);
     }
 
     pub(crate) fn on_dropped(&self, why: Dropped) {

@@ -12,6 +12,7 @@ mod call;
 mod calls;
 mod handle;
 mod packets;
+mod rush;
 mod streams;
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,10 +20,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::SockRef;
@@ -41,6 +44,7 @@ use crate::{MediaConfig, MediaError};
 use call::{Call, Task};
 pub(crate) use handle::{CallId, Command, Handle};
 use packets::{send, send_to_browser};
+use rush::Rush;
 use streams::Streams;
 
 /// No path that carries calls takes larger datagrams.
@@ -70,9 +74,9 @@ pub(crate) struct Engine {
     ports: Ports,
     shared: Arc<Shared>,
     tally: Arc<Tally>,
-    calls: HashMap<CallId, Slot>,
+    calls: HashMap<CallId, Slot, RandomState>,
     by_ufrag: HashMap<String, CallId>,
-    by_address: HashMap<Path, CallId>,
+    by_address: HashMap<Path, CallId, RandomState>,
     deadlines: BTreeSet<(Instant, CallId)>,
     next_id: usize,
 }
@@ -130,9 +134,9 @@ impl Engine {
             ports: Ports::new(&config.relay_ports),
             shared: Arc::new(shared),
             tally,
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             by_ufrag: HashMap::new(),
-            by_address: HashMap::new(),
+            by_address: HashMap::default(),
             deadlines: BTreeSet::new(),
             next_id: 0,
         };
@@ -147,6 +151,7 @@ impl Engine {
         let mut buffer = vec![0; MAX_DATAGRAM + MAX_TRAILER];
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut readable = Vec::with_capacity(EVENTS_AT_ONCE);
+        let mut rush = Rush::new(Instant::now());
         loop {
             if let Err(error) = self.poll.poll(&mut events, self.patience())
                 && error.kind() != io::ErrorKind::Interrupted
@@ -188,6 +193,11 @@ impl Engine {
                 }
             }
             self.on_timeout(now);
+            let received = self.tally.received.load(Relaxed);
+            let pause = rush.pause_until(now, received);
+            if let Some(until) = pause.filter(|_| self.unread.is_empty()) {
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+            }
         }
     }
 

@@ -17,6 +17,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::negotiation::Negotiation;
 use super::watch::Watch;
 use super::{RelayConfig, RelayEvent, RelayStats};
@@ -62,12 +64,13 @@ pub(crate) struct Bridge {
     /// What the browser said of itself in the offer that awaits its first answer.
     offered_remote: Option<Remote>,
     negotiation: Negotiation,
-    branches: Vec<Branch>,
+    /// Rarely more than one, which lies here: each packet asks for it.
+    branches: SmallVec<[Branch; 1]>,
     /// Which of the branches is heard.
     active: Option<usize>,
     /// The branch that has answered the call.
     confirmed: Option<String>,
-    protector: Option<(MasterKey, Protector)>,
+    protector: Option<Box<(MasterKey, Protector)>>,
     up: Stream,
     down: Stream,
     /// Of the conversation with the browser, and with the PBX.
@@ -109,7 +112,7 @@ impl Bridge {
             browser: Browser::new(shared.clone(), now)?,
             offered_remote: None,
             negotiation: Negotiation::new(local, config.srtp, [id(a, b), id(c, d)]),
-            branches: Vec::new(),
+            branches: SmallVec::new(),
             active: None,
             confirmed: None,
             protector: None,
@@ -194,7 +197,7 @@ impl Bridge {
         let to = branch.and_then(|branch| branch.learned_rtcp.or(branch.agreement.rtcp));
         let Some(to) = to else { return };
         let mut report = self.pbx_reporter.write(now, &self.up.source);
-        if let Some((_, protector)) = &mut self.protector {
+        if let Some((_, protector)) = self.protector.as_deref_mut() {
             let length = report.len();
             report.resize(length + MAX_TRAILER, 0);
             let Some(length) = protector.protect_rtcp(&mut report, length) else {

@@ -1,5 +1,7 @@
 //! Which payload type becomes which, looked up for every packet.
 
+use smallvec::SmallVec;
+
 use super::negotiation::{Numbers, Pair};
 use crate::sdp::{Codec, Format};
 
@@ -20,9 +22,9 @@ struct Way<'a> {
     to: (u8, &'a Format),
 }
 
-/// One direction.
+/// One direction: payload types, and what they stand for. There are few.
 #[derive(Clone, Debug)]
-pub(super) struct Payloads(Box<[Option<Payload>; 128]>);
+pub(super) struct Payloads(SmallVec<[(u8, Payload); 4]>);
 
 impl Payloads {
     /// What the browser sends.
@@ -42,20 +44,22 @@ impl Payloads {
     }
 
     fn new<'a>(pairs: &'a [Pair], way: impl Fn(&'a Pair) -> Way<'a>) -> Self {
-        let mut payloads = Box::new([None; 128]);
+        let mut payloads = SmallVec::<[(u8, Payload); 4]>::new();
         let mut set = |number: u8, Way { from, to }: &Way<'_>| {
             let converted = !from.1.is_same(to.1);
-            let payload = &mut payloads[usize::from(number & 0x7f)];
-            // What can be passed on as it is, is.
-            if converted && payload.is_some() {
-                return;
-            }
-            *payload = Some(Payload {
+            let payload = Payload {
                 number: to.0,
                 codec: from.1.codec,
                 clock_rate: from.1.clock_rate,
                 converted: converted.then_some((to.1.codec, to.1.clock_rate)),
-            });
+            };
+            let mut known = payloads.iter_mut();
+            match known.find(|(known, _)| *known == number) {
+                // What can be passed on as it is, is.
+                Some(_) if converted => {}
+                Some((_, known)) => *known = payload,
+                None => payloads.push((number, payload)),
+            }
         };
         // Many send under the number that they want to hear, whatever they were told.
         for way in pairs.iter().map(&way) {
@@ -68,6 +72,8 @@ impl Payloads {
     }
 
     pub(super) fn of(&self, payload_type: u8) -> Option<Payload> {
-        self.0[usize::from(payload_type & 0x7f)]
+        let mut payloads = self.0.iter();
+        let known = payloads.find(|(number, _)| *number == payload_type);
+        known.map(|(_, payload)| *payload)
     }
 }

@@ -75,7 +75,8 @@ pub(crate) struct Browser {
     state: State,
     remote: Option<Remote>,
     ice: LiteAgent,
-    dtls: Option<Association>,
+    /// Apart from what every packet needs.
+    dtls: Option<Box<Association>>,
     dtls_due: Instant,
     early: Vec<Vec<u8>>,
     keys: Option<Keys>,
@@ -137,7 +138,8 @@ impl Browser {
     fn associate(&mut self, now: Instant, remote: &Remote) {
         let identity = &self.shared.identity;
         let fingerprints = remote.fingerprints.clone();
-        self.dtls = Some(Association::new(identity, fingerprints, remote.role, now));
+        let dtls = Association::new(identity, fingerprints, remote.role, now);
+        self.dtls = Some(Box::new(dtls));
         self.dtls_due = now;
         self.keys = None;
         self.state = State::Connecting(now + CONNECT);
@@ -333,7 +335,7 @@ impl Browser {
         if dtls.is_untouched() {
             // Somebody else's nonsense before the browser's hello.
             debug!(%error, "DTLS begins again");
-            *dtls = dtls.renewed(&self.shared.identity, now);
+            **dtls = dtls.renewed(&self.shared.identity, now);
             self.dtls_due = now;
         } else {
             self.fail(&error.to_string());

@@ -13,7 +13,8 @@ pub(super) struct Branch {
     pub(super) agreement: Agreement,
     pub(super) from_browser: Payloads,
     pub(super) from_pbx: Payloads,
-    pub(super) unprotector: Option<Unprotector>,
+    /// Apart, as most PBXs don't encrypt.
+    pub(super) unprotector: Option<Box<Unprotector>>,
     /// Whose RTP is taken: who was signalled last, be it that it wants none now.
     pub(super) signalled: Option<SocketAddr>,
     /// Where symmetric RTP was heard first.

@@ -173,7 +173,7 @@ impl Bridge {
             }
         }
         if let (None, Some(theirs)) = (&unprotector, theirs) {
-            unprotector = Some(Unprotector::new(theirs).ok_or_else(unkeyed)?);
+            unprotector = Some(Box::new(Unprotector::new(theirs).ok_or_else(unkeyed)?));
         }
         let branch = Branch {
             name: name.to_owned(),
@@ -224,13 +224,13 @@ impl Bridge {
             .sending_index()
             .and_then(|index| self.branches.get(index));
         let ours = branch.and_then(|branch| branch.agreement.keys.as_ref());
-        match (ours, &self.protector) {
+        match (ours, self.protector.as_deref()) {
             (None, _) => self.protector = None,
             // The same key goes on counting where it was.
             (Some((ours, _)), Some((current, _))) if ours == current => {}
             (Some((ours, _)), _) => {
                 let protector = Protector::new(ours);
-                self.protector = protector.map(|protector| (ours.clone(), protector));
+                self.protector = protector.map(|protector| Box::new((ours.clone(), protector)));
             }
         }
     }

@@ -44,13 +44,15 @@ impl Bridge {
         buffer: &mut [u8],
         length: usize,
     ) -> Result<Forward<SocketAddr>, Dropped> {
+        // Asked for before it is needed, it comes from memory while the packet is decrypted.
+        let payload_type = buffer[1] & 0x7f;
+        let branch = self.sending_index().map(|index| &self.branches[index]);
+        let payload = branch.and_then(|branch| branch.from_browser.of(payload_type));
         let length = self.browser.unprotect_rtp(now, &mut buffer[..length])?;
         let packet = Packet::parse(&buffer[..length]).ok_or(Dropped::Malformed)?;
-        let Some(index) = self.sending_index() else {
+        let Some(branch) = branch else {
             return Ok(None);
         };
-        let branch = &self.branches[index];
-        let payload = branch.from_browser.of(packet.payload_type);
         let payload = payload.ok_or(Dropped::Malformed)?;
         self.up
             .on_received(now, &packet, payload, &mut self.browser_reporter);
@@ -67,7 +69,7 @@ impl Bridge {
         let Some(length) = forwarded else {
             return Ok(None);
         };
-        let length = match &mut self.protector {
+        let length = match self.protector.as_deref_mut() {
             Some((_, protector)) => protector.protect_rtp(buffer, length),
             None => Some(length),
         };

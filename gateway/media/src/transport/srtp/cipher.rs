@@ -25,8 +25,8 @@ const RTCP_INDEX: usize = 4;
 
 /// Session keys for RTP or for RTCP.
 pub(super) enum Cipher {
-    Cm(Box<CounterMode>),
-    Gcm(Box<Gcm>),
+    Cm(CounterMode),
+    Gcm(Gcm),
 }
 
 pub(super) struct CounterMode {
@@ -53,20 +53,20 @@ impl Cipher {
                 let mut salt = [0; 14];
                 master.salt(of, &mut salt);
                 let is_short = master.suite == Suite::AesCm128Sha1_32 && of == Use::Rtp;
-                return Some(Self::Cm(Box::new(CounterMode {
+                return Some(Self::Cm(CounterMode {
                     aes: Aes128::new_from_slice(key).ok()?,
                     salt,
                     hmac: Hmac::new_from_slice(&master.auth_key(of)).ok()?,
                     tag: if is_short { SHORT_SHA1_TAG } else { SHA1_TAG },
-                })));
+                }));
             }
         };
         let mut salt = [0; 12];
         master.salt(of, &mut salt);
-        Some(Self::Gcm(Box::new(Gcm {
+        Some(Self::Gcm(Gcm {
             key: LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?),
             salt,
-        })))
+        }))
     }
 
     pub(super) fn seal_rtp(

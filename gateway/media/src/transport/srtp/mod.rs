@@ -77,9 +77,10 @@ impl Protector {
 pub(crate) struct Unprotector {
     rtp: Cipher,
     rtcp: Cipher,
-    /// The last heard first. A source is remembered once a packet of it has been found authentic,
-    /// so that forged packets take no memory.
-    sources: Vec<Source>,
+    /// The last heard. A source is remembered once a packet of it has been found authentic, so that
+    /// forged packets take no memory.
+    current: Option<Source>,
+    others: Vec<Source>,
 }
 
 #[derive(Clone, Copy)]
@@ -95,7 +96,8 @@ impl Unprotector {
         Some(Self {
             rtp: Cipher::derive(master, Use::Rtp)?,
             rtcp: Cipher::derive(master, Use::Rtcp)?,
-            sources: Vec::new(),
+            current: None,
+            others: Vec::new(),
         })
     }
 
@@ -135,30 +137,27 @@ impl Unprotector {
     }
 
     fn source(&self, ssrc: u32) -> Option<Source> {
-        let known = self.sources.iter().find(|source| source.ssrc == ssrc);
+        let mut known = self.current.iter().chain(&self.others);
         let fresh = || Source {
             ssrc,
             rtp: Window::default(),
             rtcp: Window::default(),
         };
-        match known {
+        match known.find(|source| source.ssrc == ssrc) {
             Some(known) => Some(*known),
-            None => (self.sources.len() < MAX_SOURCES).then(fresh),
+            None => (self.others.len() < MAX_SOURCES).then(fresh),
         }
     }
 
     fn remember(&mut self, source: Source) {
-        let known = |known: &Source| known.ssrc == source.ssrc;
-        match self.sources.iter().position(known) {
-            Some(index) => {
-                self.sources.swap(0, index);
-                self.sources[0] = source;
-            }
-            None => {
-                self.sources.push(source);
-                let last = self.sources.len() - 1;
-                self.sources.swap(0, last);
-            }
+        let former = self.current.replace(source);
+        let Some(former) = former.filter(|former| former.ssrc != source.ssrc) else {
+            return;
+        };
+        let mut others = self.others.iter_mut();
+        match others.find(|other| other.ssrc == source.ssrc) {
+            Some(place) => *place = former,
+            None => self.others.push(former),
         }
     }
 }

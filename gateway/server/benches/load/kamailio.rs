@@ -1,7 +1,8 @@
 //! Kamailio with its module for WebSockets, and rtpengine in userspace, where they are installed.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::process::{Process, free_port};
 use super::server::Server;
@@ -21,16 +22,36 @@ pub(crate) fn with_rtpengine(name: &'static str, pbx: SocketAddr) -> Option<Serv
     command
         .args(["--foreground", "--table=-1", "--config-file=none"])
         .args(["--log-stderr", "--log-level=2", "--delete-delay=0"])
+        // None that the system may give to others: rtpengine takes them away, were it its own
+        // control port or Kamailio's.
         .args([
             "--interface=127.0.0.1",
-            "--port-min=40000",
-            "--port-max=49999",
+            "--port-min=10000",
+            "--port-max=19999",
         ])
         .arg(format!("--listen-ng={control}"))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let relay = Process::start(&mut command)?;
+    // Kamailio does without a relay that isn't there when it starts.
+    await_pong(control);
     start(name, pbx, control, vec![relay])
+}
+
+/// Waits until an rtpengine answers there.
+fn await_pong(control: SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let pause = Duration::from_millis(50);
+    socket.set_read_timeout(Some(pause)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut answer = [0; 64];
+    loop {
+        socket.send_to(b"1 d7:command4:pinge", control).unwrap();
+        match socket.recv(&mut answer) {
+            Ok(length) if answer[..length].ends_with(b"4:ponge") => return,
+            _ => assert!(Instant::now() < deadline, "rtpengine doesn't answer"),
+        }
+    }
 }
 
 fn start(

@@ -17,16 +17,17 @@ pub(crate) fn run() -> bool {
     let ours = gateway::start("ours", Behind::Pbx(pbx));
     let floor = floor::start(Some(pbx));
     let theirs = kamailio::with_rtpengine("Kamailio and rtpengine", pbx);
-    let mut contenders = vec![calling(&ours), calling(&floor)];
+    let mut contenders = vec![calling(&ours, true), calling(&floor, false)];
     match &theirs {
-        Some(theirs) => contenders.push(calling(theirs)),
+        Some(theirs) => contenders.push(calling(theirs, true)),
         None => println!("Skipped: Kamailio or rtpengine is not installed."),
     }
     println!("{PHONES} calls at a time, from WebSocket to UDP, with a relay");
     contest::hold("INVITE…BYE", contenders, MUST)
 }
 
-fn calling(server: &Server) -> Contender<'_> {
+/// Who relays has answers of its own.
+fn calling(server: &Server, relays: bool) -> Contender<'_> {
     let registered = (0..PHONES).map(|number| {
         let mut phone = server.connect(number);
         phone.register();
@@ -37,14 +38,14 @@ fn calling(server: &Server) -> Contender<'_> {
     Contender::new(server, move || {
         for _ in 0..CALLS {
             number += 2;
-            burst(&mut phones, number);
+            burst(&mut phones, number, relays);
         }
         phones.len() * CALLS
     })
 }
 
 /// One call of every phone.
-fn burst(phones: &mut [Phone], number: u32) {
+fn burst(phones: &mut [Phone], number: u32, relays: bool) {
     let begin = |phone: &mut Phone| {
         let (invite, call) = sip::invite(&phone.user, number);
         phone.say(&invite);
@@ -54,6 +55,8 @@ fn burst(phones: &mut [Phone], number: u32) {
     let answered = phones.iter_mut().zip(calls).map(|(phone, mut call)| {
         let answer = phone.hear_ok();
         assert_eq!(sip::method(&answer), "INVITE");
+        let encrypted = answer.contains("RTP/SAVPF");
+        assert_eq!(encrypted, relays, "{answer}");
         phone.say(&call.acknowledge(&answer));
         phone.say(&call.bye());
     });

@@ -25,6 +25,8 @@ impl Socket {
         let socket = UdpSocket::bind(listen).await?;
         // As much as the system allows; it may be less.
         let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
+        // Before it is known that it can send, it doesn't: the first datagram would be lost.
+        socket.writable().await?;
         Ok(Self {
             socket,
             is_v6: listen.is_ipv6(),

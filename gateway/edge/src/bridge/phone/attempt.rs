@@ -179,3 +179,6 @@ fn is_large(request: &Request) -> bool {
     let body = request.body.len();
     body > LARGEST_DATAGRAM || request.to_bytes().len() + OURS > LARGEST_DATAGRAM
 }
+
+#[cfg(test)]
+mod tests;

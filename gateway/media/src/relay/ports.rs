@@ -9,8 +9,9 @@ use mio::net::UdpSocket;
 
 use super::RelayError;
 
-/// So many ports of somebody else are passed over; sound doesn't wait for more.
-const MAX_TRIES: usize = 64;
+/// So many ports of somebody else are passed over, which takes some milliseconds; sound doesn't wait
+/// for more. Other programs hold many in a row: a PBX on the same machine, another relay.
+const MAX_TRIES: usize = 1024;
 
 /// The pairs that are free, the longest unused first: what comes late for an old call must not
 /// disturb a new one.
@@ -120,6 +121,24 @@ mod tests {
         let _taken = std::net::UdpSocket::bind((HERE, range.start() + 1)).unwrap();
         let mut ports = Ports::new(&range);
         assert_eq!(ports.open(HERE).unwrap().port(), range.start() + 2);
+    }
+
+    #[test]
+    fn many_ports_of_somebody_else_in_a_row_are_passed_over() {
+        let bind = |port| std::net::UdpSocket::bind((HERE, port)).ok();
+        // As many as another relay may have, and two that are free now.
+        let (first, taken) = (20_000..60_000)
+            .step_by(1000)
+            .find_map(|first: u16| {
+                let all: Option<Vec<_>> = (first..first + 402).map(bind).collect();
+                let mut all = all?;
+                all.truncate(400);
+                Some((first, all))
+            })
+            .expect("400 ports in a row");
+        let mut ports = Ports::new(&(first..=first + 401));
+        assert_eq!(ports.open(HERE).unwrap().port(), first + 400);
+        drop(taken);
     }
 
     #[test]

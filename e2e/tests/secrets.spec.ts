@@ -236,6 +236,56 @@ test('who signs out and at once in again is in', async ({ phones }) => {
   await expect(phone.status).toHaveAccessibleName(/^Ready.*102/);
 });
 
+test('whoever has several accounts chooses one', async ({ phones }) => {
+  const extension = (number: string, name: string) => `
+[[extension]]
+number = "${number}"
+name = "${name}"
+secret = "${canary()}"
+
+[[account]]
+person = "ann"
+user = "${number}"
+`;
+  const gateway = await Gateway.start({
+    config: `
+[switch]
+domain = "own.example"
+
+[[person]]
+name = "ann"
+password = "${ask(['hash-password'], PASSWORD)}"
+${extension('202', 'Front desk')}${extension('201', 'Ann')}`,
+  });
+  try {
+    const phone = await phones.open({ url: gateway.url });
+    const { page } = phone;
+    const signIn = async () => {
+      await page.getByRole('textbox', { name: 'Name' }).fill('ann');
+      await page.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
+      await phone.button('Sign in').click();
+      const choice = page.getByRole('region', { name: 'Which account do you want to use?' });
+      await expect(choice.getByRole('button')).toHaveText(['Ann 201@own.example', 'Front desk 202@own.example']);
+      await expect(phone.button('Sign in')).toBeHidden();
+      return choice;
+    };
+    const first = await signIn();
+    await first.getByRole('button', { name: 'Front desk' }).click();
+    await phone.expectLine('ready');
+    await expect(phone.status).toHaveAccessibleName(/^Ready.*202/);
+    await page.reload();
+    await phone.expectLine('ready');
+    await expect(phone.status).toHaveAccessibleName(/^Ready.*202/);
+    await phone.signOut();
+    const second = await signIn();
+    await second.getByRole('button', { name: 'Ann' }).click();
+    await phone.expectLine('ready');
+    await expect(phone.status).toHaveAccessibleName(/^Ready.*201/);
+  } finally {
+    await gateway.stop();
+  }
+});
+
 test('a demonstration knows its people by name, too', async ({ phones }) => {
   const phone = await phones.open();
   await phone.button('Use your name instead').click();

@@ -19,15 +19,15 @@ pub(crate) async fn about() -> Option<About> {
     read_about(&json)
 }
 
-/// The setting that lets `early.js` ask who is signed in.
+/// The setting that lets `early.js` ask who is signed in: the account that is used.
 const SESSION: &str = "session";
 
-/// Signs in at the gateway. `Err` says why not, in words.
+/// Signs in at the gateway, and answers the accounts that may be used. `Err` says why not, in words.
 pub(crate) async fn sign_in(
     name: &str,
     password: &str,
     remember: bool,
-) -> Result<SignIn, &'static str> {
+) -> Result<Vec<SignIn>, &'static str> {
     let body = object(&[
         ("name", &name.into()),
         ("password", &password.into()),
@@ -39,13 +39,26 @@ pub(crate) async fn sign_in(
         Some(429.0) => "Too many tries. Wait half a minute.",
         _ => "The server can't be reached.",
     })?;
-    storage::write(SESSION, Some("1"));
-    account(&session).ok_or("You have no account yet. Ask whoever looks after the gateway.")
+    let accounts = accounts(&session);
+    match accounts.is_empty() {
+        true => Err("You have no account yet. Ask whoever looks after the gateway."),
+        false => Ok(accounts),
+    }
 }
 
-/// Who was signed in at the gateway when this page was loaded.
+/// Lets the next page use this account.
+pub(crate) fn remember(address: &str) {
+    storage::write(SESSION, Some(address));
+}
+
+/// Who was signed in at the gateway when this page was loaded; with another account if the one that was
+/// used is gone.
 pub(crate) async fn session() -> Option<SignIn> {
-    account(&early::outcome(SESSION).await?)
+    let mut accounts = accounts(&early::outcome(SESSION).await?);
+    let used = storage::read(SESSION);
+    let is_used = |account: &SignIn| Some(&account.extension) == used.as_ref();
+    let at = accounts.iter().position(is_used).unwrap_or(0);
+    (at < accounts.len()).then(|| accounts.swap_remove(at))
 }
 
 /// The next page asks no more who is signed in.
@@ -99,13 +112,16 @@ async fn ask(path: &str, method: Option<&str>, body: &JsValue) -> Result<JsValue
     early::call("ask", &Array::of3(&path.into(), &method, body)).await
 }
 
-/// The first account of a session.
-fn account(session: &JsValue) -> Option<SignIn> {
-    let accounts = Reflect::get(session, &"accounts".into()).ok()?;
-    let first = Reflect::get(&accounts, &0.into()).ok()?;
-    let extension = text(&first, "address")?;
+/// The accounts of a session; none if nobody is in.
+fn accounts(session: &JsValue) -> Vec<SignIn> {
+    let accounts = Reflect::get(session, &"accounts".into()).unwrap_or_default();
+    Array::from(&accounts).iter().filter_map(account).collect()
+}
+
+fn account(json: JsValue) -> Option<SignIn> {
+    let extension = text(&json, "address")?;
     Some(SignIn {
-        name: text(&first, "label").filter(|label| *label != extension),
+        name: text(&json, "label").filter(|label| *label != extension),
         extension,
         password: None,
         server: None,

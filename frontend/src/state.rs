@@ -191,13 +191,15 @@ impl Phone {
         });
     }
 
-    /// Signs in at the gateway, by a name; it has the account. `failed` is told why not.
+    /// Signs in at the gateway, by a name; it has the account. `failed` is told why not; if there are
+    /// several accounts, `choose` gets them, and [`Phone::use_account`] takes one.
     pub fn sign_in_by_name(
         &self,
         name: String,
         password: String,
         remember: bool,
         failed: RwSignal<Option<&'static str>>,
+        choose: RwSignal<Vec<SignIn>>,
     ) {
         notifications::ask();
         self.run(|core, now| {
@@ -205,13 +207,22 @@ impl Phone {
             core.ask_for_microphone();
             core.finish_leaving(now);
         });
-        let engine = self.engine.get_value();
+        let phone = *self;
         spawn_local(async move {
             match server::sign_in(&name, &password, remember).await {
-                Ok(sign_in) => engine.run(|core, now| core.sign_in(now, sign_in)),
+                Ok(accounts) => match &accounts[..] {
+                    [only] => phone.use_account(only.clone()),
+                    _ => choose.set(accounts),
+                },
                 Err(why) => failed.set(Some(why)),
             }
         });
+    }
+
+    /// Uses this of the accounts of whoever has signed in by name, and does so in the next page.
+    pub fn use_account(&self, account: SignIn) {
+        server::remember(&account.extension);
+        self.run(|core, now| core.sign_in(now, account));
     }
 
     /// Signs out: hangs up, unregisters, forgets what was remembered.

@@ -38,4 +38,5 @@ pub mod tab_bar;
 pub mod talking_actions;
 pub mod theme;
 pub mod update_toast;
+pub mod which_account;
 pub mod words;

@@ -9,6 +9,7 @@ use super::{
     live::live,
     sign_in_fields::Fields,
     sign_in_outcome::Outcome,
+    which_account::WhichAccount,
 };
 use crate::{
     model::Line,
@@ -26,6 +27,7 @@ pub fn SignInForm() -> impl IntoView {
     let missing = RwSignal::new(None::<&'static str>);
     let button = NodeRef::<html::Button>::new();
     let by_name = ByName::unchosen();
+    let accounts = RwSignal::new(Vec::new());
     let connecting = move || phone.line.with(|line| *line == Line::Connecting);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -42,7 +44,7 @@ pub fn SignInForm() -> impl IntoView {
             asked.remember();
             let remember = remember.get_untracked();
             if by_name {
-                phone.sign_in_by_name(who, password, remember, missing);
+                phone.sign_in_by_name(who, password, remember, missing, accounts);
             } else {
                 phone.sign_in(SignIn {
                     extension: who,
@@ -55,7 +57,11 @@ pub fn SignInForm() -> impl IntoView {
         }
     };
     view! {
-        <form class="sign-in-form" on:submit=submit novalidate>
+        <WhichAccount accounts/>
+        <form
+            class="sign-in-form" on:submit=submit novalidate
+            hidden=live(move || accounts.with(|accounts| !accounts.is_empty()))
+        >
             <Fields by_name extension password server remember/>
             <Outcome missing/>
             <button

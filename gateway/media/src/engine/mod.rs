@@ -8,6 +8,7 @@
 //! seen costs no further wake-up. Reading and sending many datagrams by one system call gained
 //! nothing over one by one.
 
+mod alarm;
 mod call;
 mod calls;
 mod handle;
@@ -41,6 +42,7 @@ use crate::transport::candidates::host_candidates;
 use crate::transport::dtls::Identity;
 use crate::transport::srtp::MAX_TRAILER;
 use crate::{MediaConfig, MediaError};
+use alarm::Alarm;
 use call::{Call, Task};
 pub(crate) use handle::{CallId, Command, Handle};
 use packets::{send, send_to_browser};
@@ -57,12 +59,14 @@ const EVENTS_AT_ONCE: usize = 256;
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
 const LISTENER: Token = Token(2);
+const ALARM: Token = Token(3);
 /// Tokens from here on are those of streams.
 const FIRST_STREAM: usize = usize::MAX / 2;
 
 /// The sockets and the calls.
 pub(crate) struct Engine {
     poll: Poll,
+    alarm: Alarm,
     commands: Receiver<Command>,
     /// Closed with the last handle, it could not tell of its end.
     _waker: Arc<Waker>,
@@ -107,6 +111,7 @@ impl Engine {
         let registry = poll.registry();
         registry.register(&mut socket, SOCKET, Interest::READABLE)?;
         let waker = Arc::new(Waker::new(registry, WAKER)?);
+        let alarm = Alarm::new(registry, ALARM)?;
         let streams = Streams::listen(local, registry, LISTENER, FIRST_STREAM);
         if let Err(error) = &streams {
             warn!(%local, %error, "no media over TCP: networks without UDP are shut out");
@@ -126,6 +131,7 @@ impl Engine {
         let (sender, commands) = channel();
         let engine = Self {
             poll,
+            alarm,
             commands,
             _waker: waker.clone(),
             socket,
@@ -153,7 +159,17 @@ impl Engine {
         let mut readable = Vec::with_capacity(EVENTS_AT_ONCE);
         let mut rush = Rush::new(Instant::now());
         loop {
-            if let Err(error) = self.poll.poll(&mut events, self.patience())
+            let due = self.poll_timeout();
+            let wait = self.alarm.set(due).and_then(|patience| {
+                let is_done = self.unread.is_empty();
+                let patience = if is_done {
+                    patience
+                } else {
+                    Some(Duration::ZERO)
+                };
+                self.poll.poll(&mut events, patience)
+            });
+            if let Err(error) = wait
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 error!(%error, "the media engine stops");
@@ -168,6 +184,7 @@ impl Engine {
                             return;
                         }
                     }
+                    ALARM => self.alarm.on_rung(),
                     token => {
                         if event.is_writable()
                             && let Some(streams) = &mut self.streams
@@ -224,18 +241,14 @@ impl Engine {
         }
     }
 
-    /// How long there is nothing to do but to wait for others.
-    fn patience(&self) -> Option<Duration> {
-        if !self.unread.is_empty() {
-            return Some(Duration::ZERO);
-        }
+    /// When [`Engine::on_timeout`] has something to do.
+    fn poll_timeout(&self) -> Option<Instant> {
         let streams = self.streams.as_ref();
         let due = [
             self.deadlines.first().map(|(at, _)| *at),
             streams.and_then(Streams::poll_timeout),
         ];
-        let next = due.into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        due.into_iter().flatten().min()
     }
 
     /// Registers the user names of the call `id` as they are now.

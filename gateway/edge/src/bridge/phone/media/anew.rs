@@ -6,7 +6,7 @@
 //!      │─────────────────▶│─────────────────▶│
 //!      │                  │              488 │
 //!      │                  │◀─────────────────│
-//!      │                  │ 9 INVITE         │
+//!      │                  │ 9 INVITE, proof  │
 //!      │                  │─────────────────▶│
 //!      │ 8    401, stale  │ 9            401 │
 //!      │◀─────────────────│◀─────────────────│
@@ -15,8 +15,9 @@
 //! ```
 //!
 //! A proof of the password is for one request: a PBX that counts them (RFC 7616 §3.4, `nc`) takes the
-//! second for a replay. So it is asked without one, and the browser answers the new challenge, marked
-//! as stale, because it isn't the password that was refused.
+//! second for a replay and challenges, and the browser answers the new challenge, marked as stale,
+//! because it isn't the password that was refused. Others take it. Asked without one, they would
+//! challenge too, maybe with the nonce of the same second, which phones take for a refusal.
 
 use std::sync::Arc;
 
@@ -160,8 +161,8 @@ impl Phone {
             return;
         }
         let mut shift = outgoing.shift;
-        let sent_proof = is_proven(&outgoing.request.headers);
-        if outgoing.request.headers.to.tag().is_some() {
+        let was_answered = outgoing.request.headers.to.tag().is_some();
+        if was_answered {
             shift += 1;
             self.end_unheard(server);
         }
@@ -170,7 +171,7 @@ impl Phone {
             return;
         }
         let asked = self.transactions.served_request(server);
-        if !sent_proof && asked.is_some_and(|asked| is_proven(&asked.headers)) {
+        if !was_answered && asked.is_some_and(|asked| is_proven(&asked.headers)) {
             mark_stale(&mut response.headers);
         }
         if self.counted.len() == MOST_COUNTED {
@@ -235,10 +236,6 @@ fn again(outgoing: &mut Outgoing, response: &Response, answered: bool, body: Vec
         outgoing.request.uri = request.uri;
         outgoing.request.headers.to = request.headers.to;
         outgoing.request.headers.route = request.headers.route;
-    } else {
-        for name in &PROOFS {
-            outgoing.request.headers.remove(name);
-        }
     }
     outgoing.request.body = body;
     outgoing.request.headers.cseq.number += 1;

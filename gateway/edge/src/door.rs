@@ -17,8 +17,9 @@
 //!
 //! Once is not enough to begin counting: something else on the machine may have taken the processor.
 //!
-//! Calls wait for more than a processor. Nobody begins one while the upstream says that it would wait
-//! for longer than [`LONGEST`].
+//! A call waits for more than a processor, and in several places. Nobody begins one while [`MOST_CALLS`]
+//! have begun and not even heard that they ring, or that they are being tried: whoever forwards a call
+//! says so after 200 ms (RFC 3261 §17.2.1), however slow the other side is.
 //!
 //! The message isn't parsed for that: a request of a method that begins something, without a tag in
 //! To, is new (RFC 3261 §12.2). It is answered with 503 and Retry-After (RFC 3261 §21.5.4), without
@@ -33,9 +34,10 @@ use tokio::time::{Instant, sleep_until};
 const TICK: Duration = Duration::from_millis(10);
 /// How long tasks may wait for a processor.
 const TARGET: Duration = Duration::from_millis(100);
-/// How long a new call may wait for others. After half a second PBXs begin to repeat what they are
-/// not answered (RFC 3261 §17.1.1.1), which is work that nobody gains from.
-const LONGEST: Duration = Duration::from_millis(200);
+/// Calls that have begun and have not been answered anything. One processor brings some thousand a
+/// second to that; after half a second PBXs begin to repeat what they are not answered
+/// (RFC 3261 §17.1.1.1), which is work that nobody gains from.
+const MOST_CALLS: u32 = 256;
 /// New requests in any tick.
 const LEAST: u32 = 32;
 /// New requests in a tick of a door that is open to everybody.
@@ -48,6 +50,8 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Door {
     /// New requests that are still let in until the next tick.
     left: AtomicU32,
+    /// Flows with a call that has not been answered anything.
+    calling: AtomicU32,
     refused: AtomicU64,
     /// What our own To tags are, so that their ACKs are known.
     tag: String,
@@ -67,6 +71,7 @@ impl Door {
     pub(crate) fn new() -> Self {
         Self {
             left: AtomicU32::new(MOST),
+            calling: AtomicU32::new(0),
             refused: AtomicU64::new(0),
             tag: format!("door{:016x}", getrandom::u64().unwrap_or_default()),
         }
@@ -77,8 +82,7 @@ impl Door {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// `backlog` tells how long a new call would wait.
-    pub(crate) fn judge(&self, message: Vec<u8>, backlog: impl FnOnce() -> Duration) -> Verdict {
+    pub(crate) fn judge(&self, message: Vec<u8>) -> Verdict {
         if message.starts_with(b"ACK ") {
             return match self.refused() > 0 && contains(head(&message), self.tag.as_bytes()) {
                 true => Verdict::Dropped,
@@ -88,7 +92,7 @@ impl Door {
         if !may_begin(&message) {
             return Verdict::Enters(message);
         }
-        let stuck = message.starts_with(b"INVITE ") && is_too_long(backlog());
+        let stuck = is_call(&message) && self.calling.load(Ordering::Relaxed) >= MOST_CALLS;
         let take = |left: u32| left.checked_sub(1);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
         if !stuck && self.left.fetch_update(set, fetch, take).is_ok() {
@@ -121,9 +125,58 @@ impl Door {
     }
 }
 
-/// Whether a new call would wait too long.
-pub(crate) fn is_too_long(backlog: Duration) -> bool {
-    backlog > LONGEST
+/// Whether a flow has a call that has not been answered anything; it is counted at the door.
+pub(crate) struct Calling<'a> {
+    door: &'a Door,
+    is_counted: bool,
+}
+
+impl<'a> Calling<'a> {
+    pub(crate) const fn new(door: &'a Door) -> Self {
+        Self {
+            door,
+            is_counted: false,
+        }
+    }
+
+    /// The client has said this, and it enters.
+    pub(crate) fn on_received(&mut self, message: &[u8]) {
+        if !self.is_counted && is_call(message) {
+            self.is_counted = true;
+            self.door.calling.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The client is told this.
+    pub(crate) fn on_sent(&mut self, message: &[u8]) {
+        if self.is_counted && answers_call(message) {
+            self.give_up();
+        }
+    }
+
+    /// Nobody will answer any more.
+    pub(crate) fn give_up(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.door.calling.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Calling<'_> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+fn is_call(message: &[u8]) -> bool {
+    message.starts_with(b"INVITE ")
+}
+
+fn answers_call(message: &[u8]) -> bool {
+    message.starts_with(b"SIP/2.0 ")
+        && head(message)
+            .split(|byte| *byte == b'\n')
+            .any(|line| repeated(line) == Some(CSEQ) && line.trim_ascii_end().ends_with(b" INVITE"))
 }
 
 /// How many new requests are let in at once.
@@ -187,6 +240,7 @@ const REPEATED: [[&[u8]; 2]; 5] = [
     [b"cseq", b"cseq"],
 ];
 const TO: usize = 2;
+const CSEQ: usize = 4;
 
 fn refusal(message: &[u8], tag: &str, number: u64) -> Refusal {
     let mut answer = Vec::with_capacity(768);
@@ -247,10 +301,6 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn no_backlog() -> Duration {
-        Duration::ZERO
-    }
-
     fn shut() -> Door {
         let door = Door::new();
         door.left.store(0, Ordering::Relaxed);
@@ -275,7 +325,7 @@ mod tests {
     #[test]
     fn who_begins_something_is_refused_and_told_when_to_come_back() {
         let door = shut();
-        let verdict = door.judge(request("INVITE", "<sip:bob@example.org>"), no_backlog);
+        let verdict = door.judge(request("INVITE", "<sip:bob@example.org>"));
         let tag = &door.tag;
         let expected = format!(
             "SIP/2.0 503 Service Unavailable\r\n\
@@ -291,7 +341,7 @@ mod tests {
         assert_eq!(verdict, Verdict::Refused(expected.into_bytes()));
         assert_eq!(door.refused(), 1);
         let acknowledgement = request("ACK", &format!("<sip:bob@example.org>;tag={tag}"));
-        assert_eq!(door.judge(acknowledgement, no_backlog), Verdict::Dropped);
+        assert_eq!(door.judge(acknowledgement), Verdict::Dropped);
     }
 
     #[test]
@@ -308,10 +358,7 @@ mod tests {
             b"\0".to_vec(),
         ];
         for message in messages {
-            assert_eq!(
-                door.judge(message.clone(), no_backlog),
-                Verdict::Enters(message)
-            );
+            assert_eq!(door.judge(message.clone()), Verdict::Enters(message));
         }
         assert_eq!(door.refused(), 0);
     }
@@ -320,7 +367,7 @@ mod tests {
     fn what_cannot_be_answered_is_dropped() {
         let door = shut();
         let message = b"INVITE sip:bob@example.org SIP/2.0\r\nTo: <sip:bob@example.org>".to_vec();
-        assert_eq!(door.judge(message, no_backlog), Verdict::Dropped);
+        assert_eq!(door.judge(message), Verdict::Dropped);
         assert_eq!(door.refused(), 0);
     }
 
@@ -330,34 +377,42 @@ mod tests {
         door.left.store(2, Ordering::Relaxed);
         let register = || request("REGISTER", "<sip:alice@example.org>");
         for _ in 0..2 {
-            assert_eq!(
-                door.judge(register(), no_backlog),
-                Verdict::Enters(register())
-            );
+            assert_eq!(door.judge(register()), Verdict::Enters(register()));
         }
-        assert!(matches!(
-            door.judge(register(), no_backlog),
-            Verdict::Refused(_)
-        ));
+        assert!(matches!(door.judge(register()), Verdict::Refused(_)));
     }
 
     #[test]
-    fn no_call_begins_while_calls_wait_long() {
+    fn no_call_begins_while_too_many_are_not_answered_anything() {
         let door = Door::new();
         let to = "<sip:bob@example.org>";
-        let judge = |method: &str, to: &str, backlog: Duration| match door
-            .judge(request(method, to), || backlog)
-        {
-            Verdict::Enters(_) => "enters",
-            Verdict::Refused(_) => "is refused",
-            Verdict::Dropped => "is dropped",
+        let enters = |method: &str, to: &str| {
+            let message = request(method, to);
+            let verdict = door.judge(message.clone());
+            verdict == Verdict::Enters(message)
         };
-        let longer = LONGEST + Duration::from_millis(1);
-        assert_eq!(judge("INVITE", to, LONGEST), "enters");
-        assert_eq!(judge("INVITE", to, longer), "is refused");
-        assert_eq!(judge("INVITE", &format!("{to};tag=1"), longer), "enters");
-        assert_eq!(judge("REGISTER", to, longer), "enters");
+        let mut flows: Vec<Calling<'_>> = (0..MOST_CALLS).map(|_| Calling::new(&door)).collect();
+        for flow in &mut flows {
+            assert!(enters("INVITE", to));
+            flow.on_received(&request("INVITE", to));
+            flow.on_received(&request("INVITE", to));
+            flow.on_received(&request("REGISTER", to));
+            flow.on_sent(b"SIP/2.0 200 OK\r\nCSeq: 1 REGISTER\r\n\r\n");
+            flow.on_sent(&request("INVITE", to));
+        }
+        assert!(!enters("INVITE", to));
         assert_eq!(door.refused(), 1);
+        assert!(enters("INVITE", &format!("{to};tag=1")), "it has begun");
+        assert!(enters("REGISTER", to));
+
+        flows[0].on_sent(b"SIP/2.0 100 Trying\r\nCSeq: 7 INVITE\r\n\r\n");
+        assert!(enters("INVITE", to));
+        flows[0].on_received(&request("INVITE", to));
+        assert!(!enters("INVITE", to));
+        flows[1].give_up();
+        assert!(enters("INVITE", to));
+        drop(flows);
+        assert_eq!(door.calling.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -174,7 +174,6 @@ impl Edge {
         let house = House {
             limits: &edge.limits,
             door: &edge.door,
-            upstream: &*edge.upstream,
             draining: &edge.draining,
             closing: &edge.closing,
         };

@@ -95,12 +95,6 @@ pub trait Upstream: Send + Sync + 'static {
     /// (`try_send` fails) means that the browser doesn't read, and dropping `outbound` closes the
     /// flow's socket.
     fn open(&self, flow: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound>;
-
-    /// How long a new call would wait for others, as far as is known. Where it is too long, the edge
-    /// takes no more.
-    fn backlog(&self) -> Duration {
-        Duration::ZERO
-    }
 }
 
 /// An upstream's end of a flow: what the client says goes in here, one WebSocket message at a time.

@@ -24,8 +24,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
-use crate::door::{Door, PAUSE, Verdict};
-use crate::{Boxed, Gone, Inbound, Limits, Upstream};
+use crate::door::{Calling, Door, PAUSE, Verdict};
+use crate::{Boxed, Gone, Inbound, Limits};
 
 /// How long a client has to hang up after our Close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -100,7 +100,6 @@ impl From<Error> for End {
 pub(crate) struct House<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) door: &'a Door,
-    pub(crate) upstream: &'a dyn Upstream,
     /// From now on it is the gateway that ends, even if the upstream closes the flow.
     pub(crate) draining: &'a CancellationToken,
     /// Every flow is over.
@@ -151,17 +150,13 @@ async fn exchange<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let House {
-        limits,
-        door,
-        upstream,
-        ..
-    } = house;
+    let House { limits, door, .. } = house;
     let mut closing = pin!(house.closing.cancelled());
     let mut silence = Silence::new(limits);
     let mut alarm = pin!(sleep_until(silence.until));
     // A frame is only read when the upstream has room for what it may carry.
     let mut room = false;
+    let mut calling = Calling::new(door);
     // Who was sent away isn't read for a while.
     let mut pause: Option<Pin<Box<Sleep>>> = None;
     loop {
@@ -171,7 +166,10 @@ where
                 Err(End::SignedOut)
             }
             message = outbound.recv() => match message {
-                Some(message) => send(socket, sip_message(message), limits).await,
+                Some(message) => {
+                    calling.on_sent(&message);
+                    send(socket, sip_message(message), limits).await
+                }
                 None => Err(End::Upstream),
             },
             ready = poll_fn(|context| inbound.poll_ready(context)), if !room => {
@@ -188,9 +186,10 @@ where
                     alarm.as_mut().reset(silence.until);
                 }
                 match sip_bytes(frame) {
-                    Ok(Some(bytes)) => match door.judge(bytes, || upstream.backlog()) {
+                    Ok(Some(bytes)) => match door.judge(bytes) {
                         Verdict::Enters(bytes) => {
                             room = false;
+                            calling.on_received(&bytes);
                             inbound.deliver(bytes).map_err(End::from)
                         }
                         Verdict::Refused(answer) => {
@@ -204,6 +203,7 @@ where
                 }
             }
             () = &mut alarm => {
+                calling.give_up();
                 let asks = silence.on_alarm(limits, room && pause.is_none());
                 alarm.as_mut().reset(silence.until);
                 match asks {

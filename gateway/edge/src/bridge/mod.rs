@@ -28,7 +28,6 @@ mod check;
 mod config;
 mod figures;
 mod framing;
-mod line;
 mod link;
 mod locate;
 mod pbx;
@@ -45,7 +44,6 @@ mod whereabouts;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -58,7 +56,6 @@ pub use config::*;
 pub use figures::{CallKind, Caller, SoundPath, UpstreamFigures};
 pub use token::TokenKey;
 
-use self::line::Line;
 use self::link::Socket;
 use self::pbx::Pbx;
 use self::phone::Phone;
@@ -131,7 +128,6 @@ impl Bridge {
             pbxs,
             switch,
             anchor,
-            line: Line::default(),
             socket: Arc::clone(&socket),
             port: local.port(),
             advertise: config.advertise,
@@ -181,10 +177,6 @@ impl Upstream for Bridge {
         };
         Phone::start(Arc::clone(&self.shared), seat);
         Box::new(sender)
-    }
-
-    fn backlog(&self) -> Duration {
-        self.shared.line.wait().max(self.shared.switch.backlog())
     }
 }
 

@@ -9,7 +9,6 @@ use tokio_util::task::TaskTracker;
 
 use super::anchor::MediaAnchor;
 use super::config::Protocol;
-use super::line::Line;
 use super::link::{Hop, Socket};
 use super::pbx::Pbx;
 use super::phones::Phones;
@@ -22,8 +21,6 @@ pub(crate) struct Shared {
     pub(crate) pbxs: Vec<Arc<Pbx>>,
     pub(crate) switch: Arc<dyn Upstream>,
     pub(crate) anchor: Option<Arc<dyn MediaAnchor>>,
-    /// Who waits for the anchor.
-    pub(crate) line: Line,
     pub(crate) socket: Arc<Socket>,
     /// Where PBXs reach the gateway.
     pub(crate) port: u16,

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use futures_util::SinkExt;
 use sidetone_edge::Limits;
 use tokio_tungstenite::tungstenite::Message;
@@ -110,26 +108,45 @@ async fn frames_that_break_the_protocol_end_the_flow() {
     }
 }
 
+fn request(method: &str) -> String {
+    format!(
+        "{method} sip:102@example.org SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bK1\r\n\
+         From: <sip:101@example.org>;tag=f\r\nTo: <sip:102@example.org>\r\nCall-ID: c\r\n\
+         CSeq: 1 {method}\r\n\r\n"
+    )
+}
+
 #[tokio::test]
-async fn no_call_begins_while_calls_wait() {
-    let mut running = Running::start_with_backlog(Duration::from_secs(1)).await;
-    let (mut client, mut flow) = running.connect().await;
-    let request = |method: &str| {
-        let to = "To: <sip:102@example.org>";
-        format!(
-            "{method} sip:102@example.org SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bK1\r\n\
-             From: <sip:101@example.org>;tag=f\r\n{to}\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
-        )
+async fn no_call_begins_while_many_have_not_been_answered_anything() {
+    let limits = Limits {
+        flows_per_address: 300,
+        ..Limits::default()
     };
-    for method in ["MESSAGE", "BYE"] {
-        client.send(Message::text(request(method))).await.unwrap();
+    let mut running = Running::start(limits).await;
+    let mut calling = Vec::new();
+    for _ in 0..256 {
+        let (mut client, mut flow) = running.connect().await;
+        client.send(Message::text(request("INVITE"))).await.unwrap();
         let heard = flow.receive().await;
-        assert_eq!(heard.as_deref(), Some(request(method).as_bytes()));
+        assert_eq!(heard.as_deref(), Some(request("INVITE").as_bytes()));
+        calling.push((client, flow));
     }
+    let (mut client, mut flow) = running.connect().await;
     client.send(Message::text(request("INVITE"))).await.unwrap();
     let refusal = next_message(&mut client).await.into_text().unwrap();
     assert!(refusal.starts_with("SIP/2.0 503 "), "{refusal}");
     assert!(refusal.contains("\r\nRetry-After: "), "{refusal}");
-    assert!(flow.inbound.try_recv().is_err());
+    assert_eq!(running.edge.refused(), 1);
+
+    // One of them rings, and so another one may begin; nothing else had to wait for that.
+    let rings = "SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n";
+    let (other, other_flow) = &mut calling[100];
+    other_flow.outbound.send(rings.into()).await.unwrap();
+    assert_eq!(next_message(other).await, Message::text(rings));
+    for method in ["MESSAGE", "INVITE"] {
+        client.send(Message::text(request(method))).await.unwrap();
+        let heard = flow.receive().await;
+        assert_eq!(heard.as_deref(), Some(request(method).as_bytes()));
+    }
     assert_eq!(running.edge.refused(), 1);
 }

@@ -40,14 +40,9 @@ impl Flow {
 struct Recorder {
     flows: mpsc::UnboundedSender<Flow>,
     inbound: usize,
-    backlog: Duration,
 }
 
 impl Upstream for Recorder {
-    fn backlog(&self) -> Duration {
-        self.backlog
-    }
-
     fn open(&self, info: FlowInfo, outbound: mpsc::Sender<Vec<u8>>) -> Box<dyn Inbound> {
         let (sender, inbound) = futures_channel::mpsc::channel(self.inbound);
         let flow = Flow {
@@ -75,20 +70,10 @@ impl Running {
 
     /// `inbound` messages may wait for the upstream.
     pub(crate) async fn start_with_inbound(limits: Limits, inbound: usize) -> Self {
-        Self::start_before(limits, inbound, Duration::ZERO).await
-    }
-
-    /// A new call would wait for `backlog`.
-    pub(crate) async fn start_with_backlog(backlog: Duration) -> Self {
-        Self::start_before(Limits::default(), 16, backlog).await
-    }
-
-    async fn start_before(limits: Limits, inbound: usize, backlog: Duration) -> Self {
         let (sender, flows) = mpsc::unbounded_channel();
         let recorder = Recorder {
             flows: sender,
             inbound,
-            backlog,
         };
         let origins = vec!["https://phone.example".parse().unwrap()];
         let edge = Edge::new(Arc::new(recorder), origins, limits);

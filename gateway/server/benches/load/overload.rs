@@ -24,6 +24,7 @@ const MUST: f64 = 0.95;
 const MUST_MEMORY: f64 = 1.5;
 
 pub(crate) fn run() -> bool {
+    leave_processor(0);
     let calls = gateway::start_on("ours", Behind::Pbx(pbx::start()), Some(0));
     let held = hold(&calls, "calls through the bridge", Work::Call);
     drop(calls);
@@ -33,6 +34,24 @@ pub(crate) fn run() -> bool {
         "registrations at the switch",
         Work::Register,
     ) && held
+}
+
+/// The load and its PBX take other processors than the gateway, if there are any.
+fn leave_processor(number: usize) {
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let others: Vec<String> = (0..count)
+        .filter(|other| *other != number)
+        .map(|other| other.to_string())
+        .collect();
+    if others.is_empty() {
+        println!("There is one processor only: the load takes its time from the gateway.");
+        return;
+    }
+    let mut command = std::process::Command::new("taskset");
+    let id = std::process::id().to_string();
+    command.args(["-cp", &others.join(","), &id]);
+    let moved = command.stdout(std::process::Stdio::null()).status();
+    assert!(moved.is_ok_and(|status| status.success()), "taskset");
 }
 
 fn hold(server: &Server, what: &str, work: Work) -> bool {

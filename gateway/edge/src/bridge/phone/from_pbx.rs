@@ -6,13 +6,12 @@ use std::sync::Arc;
 use sidetone_sip::transaction::ServerId;
 use sidetone_sip::{FlowId, Method, Request, Response, Status};
 
-use super::leg::{Incoming, Leg, Way, begun};
+use super::leg::{Incoming, Leg, Way};
 use super::{BROWSER, Phone, statistics};
 use crate::bridge::border;
 use crate::bridge::pbx::Pbx;
 use crate::bridge::post;
 use crate::bridge::token::{ContactToken, RouteToken};
-use crate::door;
 
 impl Phone {
     pub(super) async fn on_pbx_request(
@@ -28,9 +27,6 @@ impl Phone {
                 if !self.transactions.is_up(BROWSER) && request.headers.to.tag().is_none() =>
             {
                 self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
-            }
-            Ok((request, _)) if begun(&request).is_some() && self.is_too_busy() => {
-                self.refuse(server, Status::SERVICE_UNAVAILABLE);
             }
             Ok((mut request, token)) => {
                 if request.method == Method::Bye
@@ -57,11 +53,6 @@ impl Phone {
                 self.pass_to_browser(server, request, incoming);
             }
         }
-    }
-
-    /// What the door is for browsers.
-    fn is_too_busy(&self) -> bool {
-        door::is_too_long(self.shared.line.wait())
     }
 
     /// The way back of the browser's own requests in the dialog.

@@ -106,11 +106,8 @@ impl Phone {
             srtp: pbx.config.srtp,
             symmetric_rtp: pbx.config.symmetric_rtp,
         };
-        let place = self.shared.line.join();
-        let anchored = media.anchor(config).await;
-        drop(place);
         let call = Call {
-            anchored: anchored?,
+            anchored: media.anchor(config).await?,
             shift,
             established: false,
             farewell: None,
@@ -133,10 +130,7 @@ impl Phone {
             why: "a session description is not UTF-8".to_owned(),
         })?;
         match self.calls.get(call_id) {
-            Some(call) => {
-                let _place = self.shared.line.join();
-                call.anchored.rewrite(step, sdp).await
-            }
+            Some(call) => call.anchored.rewrite(step, sdp).await,
             None => Ok(Rewritten::Pass(sdp.to_owned())),
         }
     }

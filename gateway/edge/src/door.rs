@@ -42,9 +42,10 @@ const MOST_CALLS: u32 = 256;
 const LEAST: u32 = 32;
 /// New requests in a tick of a door that is open to everybody.
 const MOST: u32 = 1 << 20;
-/// How long a flow isn't read that was sent away: who heeds Retry-After does not notice, and who does
-/// not heed it costs little.
-pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+/// How long a flow isn't read that was sent away: who heeds Retry-After does not notice. Who does not
+/// heed it costs little, for each time is four times as long as the last, up to the longest one.
+const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// The door of all flows.
 pub(crate) struct Door {
@@ -125,44 +126,57 @@ impl Door {
     }
 }
 
-/// Whether a flow has a call that has not been answered anything; it is counted at the door.
-pub(crate) struct Calling<'a> {
+/// What the door knows of a flow.
+pub(crate) struct Guest<'a> {
     door: &'a Door,
-    is_counted: bool,
+    /// It has a call that has not been answered anything, and is counted for it.
+    is_calling: bool,
+    /// How long it isn't read when it is sent away the next time.
+    pause: Duration,
 }
 
-impl<'a> Calling<'a> {
+impl<'a> Guest<'a> {
     pub(crate) const fn new(door: &'a Door) -> Self {
         Self {
             door,
-            is_counted: false,
+            is_calling: false,
+            pause: PAUSE,
         }
     }
 
-    /// The client has said this, and it enters.
+    /// It has said this, and that enters.
     pub(crate) fn on_received(&mut self, message: &[u8]) {
-        if !self.is_counted && is_call(message) {
-            self.is_counted = true;
+        if may_begin(message) {
+            self.pause = PAUSE;
+        }
+        if !self.is_calling && is_call(message) {
+            self.is_calling = true;
             self.door.calling.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The client is told this.
+    /// It was sent away; answers how long it is not to be read.
+    pub(crate) fn on_refused(&mut self) -> Duration {
+        let next = (4 * self.pause).min(LONGEST_PAUSE);
+        std::mem::replace(&mut self.pause, next)
+    }
+
+    /// It is told this.
     pub(crate) fn on_sent(&mut self, message: &[u8]) {
-        if self.is_counted && answers_call(message) {
+        if self.is_calling && answers_call(message) {
             self.give_up();
         }
     }
 
-    /// Nobody will answer any more.
+    /// Nobody will answer its call any more.
     pub(crate) fn give_up(&mut self) {
-        if std::mem::take(&mut self.is_counted) {
+        if std::mem::take(&mut self.is_calling) {
             self.door.calling.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-impl Drop for Calling<'_> {
+impl Drop for Guest<'_> {
     fn drop(&mut self) {
         self.give_up();
     }
@@ -391,7 +405,7 @@ mod tests {
             let verdict = door.judge(message.clone());
             verdict == Verdict::Enters(message)
         };
-        let mut flows: Vec<Calling<'_>> = (0..MOST_CALLS).map(|_| Calling::new(&door)).collect();
+        let mut flows: Vec<Guest<'_>> = (0..MOST_CALLS).map(|_| Guest::new(&door)).collect();
         for flow in &mut flows {
             assert!(enters("INVITE", to));
             flow.on_received(&request("INVITE", to));
@@ -413,6 +427,18 @@ mod tests {
         assert!(enters("INVITE", to));
         drop(flows);
         assert_eq!(door.calling.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn who_comes_back_at_once_is_left_alone_for_longer() {
+        let door = Door::new();
+        let mut guest = Guest::new(&door);
+        let pauses: Vec<u128> = (0..4).map(|_| guest.on_refused().as_millis()).collect();
+        assert_eq!(pauses, [500, 2_000, 8_000, 8_000]);
+        guest.on_received(&request("BYE", "<sip:bob@example.org>;tag=2"));
+        assert_eq!(guest.on_refused(), LONGEST_PAUSE);
+        guest.on_received(&request("REGISTER", "<sip:alice@example.org>"));
+        assert_eq!(guest.on_refused(), PAUSE);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
-use crate::door::{Calling, Door, PAUSE, Verdict};
+use crate::door::{Door, Guest, Verdict};
 use crate::{Boxed, Gone, Inbound, Limits};
 
 /// How long a client has to hang up after our Close.
@@ -156,7 +156,7 @@ where
     let mut alarm = pin!(sleep_until(silence.until));
     // A frame is only read when the upstream has room for what it may carry.
     let mut room = false;
-    let mut calling = Calling::new(door);
+    let mut guest = Guest::new(door);
     // Who was sent away isn't read for a while.
     let mut pause: Option<Pin<Box<Sleep>>> = None;
     loop {
@@ -167,7 +167,7 @@ where
             }
             message = outbound.recv() => match message {
                 Some(message) => {
-                    calling.on_sent(&message);
+                    guest.on_sent(&message);
                     send(socket, sip_message(message), limits).await
                 }
                 None => Err(End::Upstream),
@@ -189,11 +189,11 @@ where
                     Ok(Some(bytes)) => match door.judge(bytes) {
                         Verdict::Enters(bytes) => {
                             room = false;
-                            calling.on_received(&bytes);
+                            guest.on_received(&bytes);
                             inbound.deliver(bytes).map_err(End::from)
                         }
                         Verdict::Refused(answer) => {
-                            pause = Some(Box::pin(sleep(PAUSE)));
+                            pause = Some(Box::pin(sleep(guest.on_refused())));
                             send(socket, sip_message(answer), limits).await
                         }
                         Verdict::Dropped => Ok(()),
@@ -203,7 +203,7 @@ where
                 }
             }
             () = &mut alarm => {
-                calling.give_up();
+                guest.give_up();
                 let asks = silence.on_alarm(limits, room && pause.is_none());
                 alarm.as_mut().reset(silence.until);
                 match asks {

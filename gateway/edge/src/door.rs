@@ -46,6 +46,8 @@ const MOST: u32 = 1 << 20;
 /// heed it costs little, for each time is four times as long as the last, up to the longest one.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Who was not sent away for this long is taken for one that heeds it.
+const FORGIVEN: Duration = Duration::from_secs(30);
 
 /// The door of all flows.
 pub(crate) struct Door {
@@ -131,8 +133,8 @@ pub(crate) struct Guest<'a> {
     door: &'a Door,
     /// It has a call that has not been answered anything, and is counted for it.
     is_calling: bool,
-    /// How long it isn't read when it is sent away the next time.
-    pause: Duration,
+    /// When it was sent away the last time, and how long it was not read then.
+    refused: Option<(Instant, Duration)>,
 }
 
 impl<'a> Guest<'a> {
@@ -140,15 +142,12 @@ impl<'a> Guest<'a> {
         Self {
             door,
             is_calling: false,
-            pause: PAUSE,
+            refused: None,
         }
     }
 
     /// It has said this, and that enters.
     pub(crate) fn on_received(&mut self, message: &[u8]) {
-        if may_begin(message) {
-            self.pause = PAUSE;
-        }
         if !self.is_calling && is_call(message) {
             self.is_calling = true;
             self.door.calling.fetch_add(1, Ordering::Relaxed);
@@ -156,9 +155,13 @@ impl<'a> Guest<'a> {
     }
 
     /// It was sent away; answers how long it is not to be read.
-    pub(crate) fn on_refused(&mut self) -> Duration {
-        let next = (4 * self.pause).min(LONGEST_PAUSE);
-        std::mem::replace(&mut self.pause, next)
+    pub(crate) fn on_refused(&mut self, now: Instant) -> Duration {
+        let pause = match self.refused {
+            Some((at, last)) if now < at + FORGIVEN => (4 * last).min(LONGEST_PAUSE),
+            _ => PAUSE,
+        };
+        self.refused = Some((now, pause));
+        pause
     }
 
     /// It is told this.
@@ -433,12 +436,12 @@ mod tests {
     fn who_comes_back_at_once_is_left_alone_for_longer() {
         let door = Door::new();
         let mut guest = Guest::new(&door);
-        let pauses: Vec<u128> = (0..4).map(|_| guest.on_refused().as_millis()).collect();
-        assert_eq!(pauses, [500, 2_000, 8_000, 8_000]);
-        guest.on_received(&request("BYE", "<sip:bob@example.org>;tag=2"));
-        assert_eq!(guest.on_refused(), LONGEST_PAUSE);
-        guest.on_received(&request("REGISTER", "<sip:alice@example.org>"));
-        assert_eq!(guest.on_refused(), PAUSE);
+        let start = Instant::now();
+        let pauses = [0, 1, 3, 11, 19, 48, 78].map(|seconds| {
+            let now = start + Duration::from_secs(seconds);
+            guest.on_refused(now).as_millis()
+        });
+        assert_eq!(pauses, [500, 2_000, 8_000, 8_000, 8_000, 8_000, 500]);
     }
 
     #[test]

@@ -193,7 +193,7 @@ where
                             inbound.deliver(bytes).map_err(End::from)
                         }
                         Verdict::Refused(answer) => {
-                            pause = Some(Box::pin(sleep(guest.on_refused())));
+                            pause = Some(Box::pin(sleep(guest.on_refused(Instant::now()))));
                             send(socket, sip_message(answer), limits).await
                         }
                         Verdict::Dropped => Ok(()),

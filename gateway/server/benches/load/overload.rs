@@ -18,6 +18,8 @@ const PHONES: usize = 2_000;
 /// Attempts under way when the peak is sought.
 const ENOUGH: usize = 64;
 const STEP: Duration = Duration::from_secs(3);
+/// Who was sent away isn't heard for as long, and does not belong to the next step.
+const DEAF: Duration = Duration::from_secs(9);
 const FACTORS: [f64; 2] = [2.0, 10.0];
 const MUST: f64 = 0.95;
 /// By how much memory may grow under any load, over what it is at the peak.
@@ -66,6 +68,9 @@ fn hold(server: &Server, what: &str, work: Work) -> bool {
         for (factor, ratios, outcomes) in &mut steps {
             let demand = Demand::PerSecond(*factor * peak.goodput());
             let outcome = crowd.drive(demand, STEP);
+            if outcome.refused() > 0.0 {
+                std::thread::sleep(DEAF);
+            }
             most = most.max(outcome.memory);
             ratios.push(outcome.goodput() / peak.goodput());
             outcomes.push(outcome);

@@ -35,9 +35,9 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long tasks may wait for a processor.
 const TARGET: Duration = Duration::from_millis(100);
 /// Calls that have begun and have not been answered anything. One processor brings some thousand a
-/// second to that; after half a second PBXs begin to repeat what they are not answered
-/// (RFC 3261 §17.1.1.1), which is work that nobody gains from.
-const MOST_CALLS: u32 = 256;
+/// second to that, fewer if many are begun at once. Where the PBX is slow, three hundred a second may
+/// still begin.
+const MOST_CALLS: u32 = 64;
 /// New requests in any tick.
 const LEAST: u32 = 32;
 /// New requests in a tick of a door that is open to everybody.

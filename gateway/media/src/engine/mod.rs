@@ -312,8 +312,61 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::packets::MAX_ADDRESSES;
     use crate::relay::{RelayConfig, RelayError, RelayEvent};
-    use crate::{Media, MediaConfig, PbxSrtp};
+    use crate::transport::ice::{Credentials, tests::check};
+    use crate::{Media, MediaConfig, PbxSrtp, Program};
+
+    #[tokio::test]
+    async fn a_stream_that_gave_way_to_others_is_closed() {
+        let config = MediaConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            advertise: Vec::new(),
+            relay_ports: MediaConfig::RELAY_PORTS,
+        };
+        let media = Media::start(config).await.unwrap();
+        let fingerprint = ["AB"; 32].join(":");
+        let offer = format!(
+            "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:them\r\n\
+             a=fingerprint:sha-256 {fingerprint}\r\na=setup:actpass\r\na=rtcp-mux\r\n"
+        );
+        let leg = media.answer(&offer, Program::Echo).await.unwrap();
+        let value = |start: &str| {
+            let mut lines = leg.answer.lines();
+            lines.find_map(|line| line.strip_prefix(start)).unwrap()
+        };
+        let credentials = Credentials {
+            ufrag: value("a=ice-ufrag:").to_owned(),
+            pwd: value("a=ice-pwd:").to_owned(),
+        };
+        let check = check(&*rtc_crypto::default_provider().unwrap(), &credentials, &[]);
+        let connect = || {
+            let mut stream = TcpStream::connect(media.local_addr()).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            let length = (check.len() as u16).to_be_bytes();
+            stream.write_all(&[&length, &check[..]].concat()).unwrap();
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).unwrap();
+            let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut answer).unwrap();
+            stream
+        };
+        let mut streams: Vec<TcpStream> = (0..=MAX_ADDRESSES).map(|_| connect()).collect();
+        assert_eq!(media.counters().addresses, MAX_ADDRESSES as u64);
+        let mut first = streams.remove(0);
+        assert_eq!(first.read(&mut [0]).unwrap(), 0, "the oldest is closed");
+        for stream in &mut streams {
+            stream.set_nonblocking(true).unwrap();
+            let nothing = stream.read(&mut [0]).unwrap_err();
+            assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+        }
+    }
 
     #[tokio::test]
     async fn a_fault_ends_the_call_it_is_in_and_no_other() {

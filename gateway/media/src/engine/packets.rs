@@ -20,7 +20,7 @@ use crate::transport::ice::Check;
 /// How many datagrams are read from one socket before others get their turn.
 const BATCH: usize = 64;
 /// A browser checks from each of its addresses; more than this many are not all its own.
-const MAX_ADDRESSES: usize = 16;
+pub(super) const MAX_ADDRESSES: usize = 16;
 /// While a call is heard that often, nobody else can claim its addresses.
 const ADDRESS_HOLD: Duration = Duration::from_secs(5);
 
@@ -198,6 +198,9 @@ impl Engine {
                 if let Some(index) = idle {
                     let dropped = slot.addresses.remove(index);
                     self.by_address.remove(&dropped);
+                    if let (Path::Tcp(address), Some(streams)) = (dropped, &mut self.streams) {
+                        streams.close_address(address);
+                    }
                 }
             }
         }

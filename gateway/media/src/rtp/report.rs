@@ -9,6 +9,9 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const CNAME: &[u8] = b"sidetone";
+/// RFC 3550 §A.1: a jump ahead by less is loss, a step back by no more is disorder.
+const MAX_DROPOUT: u16 = 3000;
+const MAX_MISORDER: u16 = 100;
 
 /// What is known of the stream we hear.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ struct Heard {
     /// Sixteen times the jitter (RFC 3550 §A.8).
     jitter_x16: u32,
     last_sender_report: Option<(u32, Instant)>,
+    /// What would come next after a jump (RFC 3550 §A.1).
+    after_jump: Option<u16>,
 }
 
 /// Keeps the statistics of one leg and writes its reports.
@@ -67,11 +72,17 @@ impl Reporter {
         let heard = self
             .heard
             .get_or_insert_with(|| Heard::new(packet, clock_rate, transit));
-        if heard.ssrc != packet.ssrc || heard.clock_rate != clock_rate {
-            let (received, lost) = heard.totals();
-            self.past = (self.past.0 + received, self.past.1 + lost);
-            *heard = Heard::new(packet, clock_rate, transit);
+        let is_same = heard.ssrc == packet.ssrc && heard.clock_rate == clock_rate;
+        if is_same && heard.on_packet(packet.sequence, transit) {
+            return;
         }
+        if is_same && !heard.has_jumped(packet.sequence) {
+            self.past.0 += 1;
+            return;
+        }
+        let (received, lost) = heard.totals();
+        self.past = (self.past.0 + received, self.past.1 + lost);
+        *heard = Heard::new(packet, clock_rate, transit);
         heard.on_packet(packet.sequence, transit);
     }
 
@@ -189,7 +200,14 @@ impl Heard {
             transit,
             jitter_x16: 0,
             last_sender_report: None,
+            after_jump: None,
         }
+    }
+
+    /// Whether a packet too far away is the second of a stream that begins there, and not a stray.
+    fn has_jumped(&mut self, sequence: u16) -> bool {
+        let next = self.after_jump.replace(sequence.wrapping_add(1));
+        next == Some(sequence)
     }
 
     /// Received and lost.
@@ -199,12 +217,16 @@ impl Heard {
         (u64::from(self.received), u64::from(lost))
     }
 
-    fn on_packet(&mut self, sequence: u16, transit: u32) {
-        self.received = self.received.wrapping_add(1);
+    /// False if the packet is too far away to belong here.
+    fn on_packet(&mut self, sequence: u16, transit: u32) -> bool {
         let ahead = sequence.wrapping_sub(self.highest as u16);
-        if ahead < 0x8000 {
+        if ahead < MAX_DROPOUT {
             self.highest = self.highest.wrapping_add(u32::from(ahead));
+        } else if ahead.wrapping_neg() > MAX_MISORDER {
+            return false;
         }
+        self.received = self.received.wrapping_add(1);
+        self.after_jump = None;
         let difference = transit
             .wrapping_sub(self.transit)
             .cast_signed()
@@ -212,6 +234,7 @@ impl Heard {
         self.transit = transit;
         let decay = (self.jitter_x16 + 8) >> 4;
         self.jitter_x16 = self.jitter_x16.saturating_add(difference) - decay;
+        true
     }
 
     /// RFC 3550 §6.4.1 and §A.3.
@@ -355,6 +378,21 @@ mod tests {
         }
         let Reception { packets, lost, .. } = reporter.reception();
         assert_eq!((packets, lost), (4, 3));
+    }
+
+    #[test]
+    fn a_jump_in_the_numbers_is_no_loss() {
+        let (mut reporter, start) = reporter();
+        // A sender that begins anew, ahead and behind; and strays in between.
+        let numbers = [
+            10, 11, 13, 30_000, 14, 30_001, 30_002, 9, 30_003, 5, 6, 8, 60_000, 9,
+        ];
+        for sequence in numbers {
+            reporter.on_received(start, &packet(sequence, 0), 8000);
+        }
+        let Reception { packets, lost, .. } = reporter.reception();
+        assert_eq!(packets, numbers.len() as u64);
+        assert_eq!(lost, 2, "12 and 7");
     }
 
     #[test]

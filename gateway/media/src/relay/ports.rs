@@ -38,9 +38,8 @@ impl PortPair {
 
 impl Ports {
     pub(crate) fn new(range: &RangeInclusive<u16>) -> Self {
-        let first = range.start().next_multiple_of(2);
-        let last = *range.end();
-        let free: VecDeque<u16> = (first..last).step_by(2).collect();
+        let even = |port: &u16| port.is_multiple_of(2);
+        let free: VecDeque<u16> = (*range.start()..*range.end()).filter(even).collect();
         let pairs = free.len();
         Self { free, pairs }
     }
@@ -96,6 +95,7 @@ mod tests {
             assert!(ports.free.iter().all(|port| port % 2 == 0));
         }
         assert_eq!(Ports::new(&(u16::MAX - 1..=u16::MAX)).free, [u16::MAX - 1]);
+        assert_eq!(Ports::new(&(u16::MAX..=u16::MAX)).free, []);
     }
 
     #[test]

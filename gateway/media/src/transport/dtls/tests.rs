@@ -182,6 +182,42 @@ fn a_certificate_that_was_not_offered_gets_no_keys() {
     }
 }
 
+/// A record as anybody could write it, without keys.
+fn forged(kind: u8, epoch: u8, sequence: u8, content: &[u8]) -> Vec<u8> {
+    let mut record = vec![kind, 254, 253, 0, epoch, 0, 0, 0, 0, 0, sequence];
+    record.extend((content.len() as u16).to_be_bytes());
+    record.extend(content);
+    record
+}
+
+#[test]
+fn what_is_said_in_the_browsers_name_ends_nothing() {
+    let [cipher, alert, handshake, data] = [20, 21, 22, 23];
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut pair = Pair::new(version, fingerprint_of);
+        pair.run(&|_| false).unwrap();
+        let mut take = |what: &str, record: &[u8]| {
+            let taken = pair.server.handle_packet(pair.now, record);
+            let taken = taken.and_then(|()| pair.drain(&|_| false));
+            taken.unwrap_or_else(|error| panic!("{version:?} {what}: {error}"));
+        };
+        for n in 0..=255_u8 {
+            for epoch in 0..=3 {
+                take("goodbye", &forged(alert, epoch, n, &[1, 0]));
+                take("failure", &forged(alert, epoch, n, &[2, 40]));
+                take("cipher", &forged(cipher, epoch, n, &[1]));
+                take("data", &forged(data, epoch, n, &[n; 40]));
+                // Each kind of message in each place, whole, and the first piece of a longer one.
+                for length in [4, 40] {
+                    let mut message = vec![n % 24, 0, 0, length, 0, n, 0, 0, 0, 0, 0, 4];
+                    message.extend([n; 4]);
+                    take("message", &forged(handshake, epoch, n, &message));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn broken_hellos_neither_panic_nor_answer_with_keys() {
     let mut pair = Pair::new(Version::Dtls12, fingerprint_of);

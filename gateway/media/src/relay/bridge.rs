@@ -13,7 +13,7 @@ mod packets;
 mod stream;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,8 +58,6 @@ pub(crate) type Forward<To> = Option<(To, usize)>;
 pub(crate) struct Bridge {
     shared: Arc<Shared>,
     symmetric: bool,
-    /// The family of our address.
-    is_ipv4: bool,
     browser: Browser,
     /// What the browser said of itself in the offer that awaits its first answer.
     offered_remote: Option<Remote>,
@@ -71,6 +69,9 @@ pub(crate) struct Bridge {
     /// The branch that has answered the call.
     confirmed: Option<String>,
     protector: Option<Box<(MasterKey, Protector)>>,
+    /// Those whose keys may be used again: they go on counting where they were, for a number that comes
+    /// twice gives away what it protects (RFC 3711 §9.1).
+    resting: Vec<(MasterKey, Protector)>,
     up: Stream,
     down: Stream,
     /// Of the conversation with the browser, and with the PBX.
@@ -104,11 +105,11 @@ impl Bridge {
         ] = numbers;
         // RFC 8866 §5.2 wants a number; browsers read 63 bits.
         let id = |high: u32, low: u32| u64::from(high >> 1) << 32 | u64::from(low);
-        let advertised = config.advertise.unwrap_or(config.local);
-        let local = SocketAddr::new(advertised, port);
+        let same_family = |ip: &IpAddr| ip.is_ipv4() == config.local.is_ipv4();
+        let advertised = config.advertise.filter(same_family);
+        let local = SocketAddr::new(advertised.unwrap_or(config.local), port);
         Ok(Self {
             symmetric: config.symmetric_rtp,
-            is_ipv4: config.local.is_ipv4(),
             browser: Browser::new(shared.clone(), now)?,
             offered_remote: None,
             negotiation: Negotiation::new(local, config.srtp, [id(a, b), id(c, d)]),
@@ -116,6 +117,7 @@ impl Bridge {
             active: None,
             confirmed: None,
             protector: None,
+            resting: Vec::new(),
             up: Stream::new(up_ssrc, up_seq as u16, up_base),
             down: Stream::new(down_ssrc, down_seq as u16, down_base),
             browser_reporter: Reporter::new(shared.clock, now),

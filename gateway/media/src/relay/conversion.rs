@@ -37,15 +37,14 @@ impl Conversion {
     }
 }
 
-/// The duration of a key press (RFC 4733 §2.3) in ticks of another clock.
-pub(super) fn convert_key(payload: &mut [u8], from: u32, to: u32) {
-    if let Some(duration) = payload.get_mut(2..4) {
-        let ticks = u32::from(u16::from_be_bytes([duration[0], duration[1]]));
-        let ticks = ticks * (to / 1000) / (from / 1000).max(1);
-        // RFC 4733 §2.5.1.3: what is longer goes on as a segment of its own; nobody presses that long.
-        let ticks = u16::try_from(ticks).unwrap_or(u16::MAX);
-        duration.copy_from_slice(&ticks.to_be_bytes());
-    }
+/// A key press (RFC 4733 §2.3) whose duration is in ticks of another clock; `None` if it is none.
+pub(super) fn convert_key(payload: &[u8], from: u32, to: u32) -> Option<[u8; 4]> {
+    let &[event, volume, high, low] = payload.first_chunk()?;
+    let ticks = u64::from(u16::from_be_bytes([high, low]));
+    let ticks = ticks * u64::from(to) / u64::from(from.max(1));
+    // RFC 4733 §2.5.1.3: what is longer goes on as a segment of its own; nobody presses that long.
+    let [high, low] = u16::try_from(ticks).unwrap_or(u16::MAX).to_be_bytes();
+    Some([event, volume, high, low])
 }
 
 /// The timestamps of one clock in those of another; both wrap.
@@ -99,13 +98,24 @@ mod tests {
 
     #[test]
     fn a_key_lasts_as_long() {
-        let mut key = [5, 0x8a, 0x12, 0xc0];
-        convert_key(&mut key, 48_000, 8_000);
-        assert_eq!(key, [5, 0x8a, 0x03, 0x20]);
-        convert_key(&mut key, 8_000, 48_000);
-        assert_eq!(key, [5, 0x8a, 0x12, 0xc0]);
-        let mut short = [5, 0x8a];
-        convert_key(&mut short, 48_000, 8_000);
-        assert_eq!(short, [5, 0x8a]);
+        let (slow, fast) = ([5, 0x8a, 0x03, 0x20], [5, 0x8a, 0x12, 0xc0]);
+        assert_eq!(convert_key(&fast, 48_000, 8_000), Some(slow));
+        assert_eq!(convert_key(&slow, 8_000, 48_000), Some(fast));
+        assert_eq!(convert_key(&[5, 0x8a], 48_000, 8_000), None);
+    }
+
+    #[test]
+    fn no_clock_is_too_odd_for_a_key() {
+        let key = [5, 0x8a, 0xff, 0xff];
+        for (from, to, duration) in [
+            (8_000, u32::MAX, [0xff, 0xff]),
+            (0, u32::MAX, [0xff, 0xff]),
+            (u32::MAX, 8_000, [0, 0]),
+            (8_000, 0, [0, 0]),
+        ] {
+            let [high, low] = duration;
+            let expected = Some([5, 0x8a, high, low]);
+            assert_eq!(convert_key(&key, from, to), expected, "{from} {to}");
+        }
     }
 }

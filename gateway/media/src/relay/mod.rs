@@ -8,7 +8,8 @@
 //!
 //! Sound is passed on as it is. Both sides have a codec in common wherever RFC 7874 §3 is obeyed, for
 //! it obliges browsers to speak G.711; between a client of Opus alone and a PBX of G.711 alone each
-//! packet is turned into the other codec.
+//! packet is turned into the other codec. Whoever might need that is offered the other codec as well,
+//! behind all others, and a packet is turned only if it really comes in a codec that isn't shared.
 
 pub(crate) mod bridge;
 mod conversion;
@@ -34,7 +35,8 @@ use bridge::Bridge;
 pub struct RelayConfig {
     /// The address of this machine that the PBX can reach; the sockets are bound to it.
     pub local: IpAddr,
-    /// What the PBX is told instead, where this machine is behind a NAT.
+    /// What the PBX is told instead, where this machine is behind a NAT; of the same IP version, or
+    /// it is not told.
     pub advertise: Option<IpAddr>,
     /// Whether the PBX must encrypt. One that offers encryption by itself gets it anyway.
     pub srtp: PbxSrtp,

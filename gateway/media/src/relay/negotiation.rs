@@ -76,6 +76,15 @@ impl Negotiation {
         }
     }
 
+    /// What the peer of one family is told, the other can't reach.
+    fn check_family(&self, remote: Option<SocketAddr>) -> Result<(), RelayError> {
+        if remote.is_some_and(|remote| remote.is_ipv4() != self.local.is_ipv4()) {
+            let why = "its address is of the other IP version than ours";
+            return Err(RelayError::BadDescription(why.to_owned()));
+        }
+        Ok(())
+    }
+
     fn say_to_browser(&mut self, line: Option<WebLine<'_>>) -> String {
         let Side {
             origin,
@@ -129,6 +138,11 @@ impl Negotiation {
         Ok(key)
     }
 
+    /// Whether `key`, one of ours, may be agreed on again.
+    pub(super) fn may_use(&self, key: &MasterKey) -> bool {
+        self.keys.contains(key)
+    }
+
     /// Whether the PBX must encrypt: by what we were told, or because it has begun to.
     fn is_secure(&self) -> bool {
         self.srtp == PbxSrtp::Sdes || self.theirs.is_some()
@@ -147,14 +161,14 @@ impl Negotiation {
     }
 }
 
-/// The codecs of an answer that were offered: in its order, and behind them what is turned into
-/// another codec.
+/// The codecs of an answer that were offered, in its order, but what is turned into another codec
+/// behind what is shared, and keys last.
 fn paired(
     answered: &[Format],
     pair: impl Fn(&Format) -> Option<Pair>,
 ) -> Result<Vec<Pair>, RelayError> {
     let mut pairs: Vec<Pair> = answered.iter().filter_map(pair).collect();
-    pairs.sort_by_key(|pair| pair.converted.is_some());
+    pairs.sort_by_key(|pair| (!pair.format.is_sound(), pair.converted.is_some()));
     if pairs.iter().any(|pair| pair.format.is_sound()) {
         Ok(pairs)
     } else {

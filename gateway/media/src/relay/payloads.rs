@@ -22,9 +22,12 @@ struct Way<'a> {
     to: (u8, &'a Format),
 }
 
+/// As many as a PBX of G.711 and a browser have, with what is turned into each other.
+type Table = SmallVec<[(u8, Payload); 6]>;
+
 /// One direction: payload types, and what they stand for. There are few.
 #[derive(Clone, Debug)]
-pub(super) struct Payloads(SmallVec<[(u8, Payload); 4]>);
+pub(super) struct Payloads(Table);
 
 impl Payloads {
     /// What the browser sends.
@@ -44,7 +47,7 @@ impl Payloads {
     }
 
     fn new<'a>(pairs: &'a [Pair], way: impl Fn(&'a Pair) -> Way<'a>) -> Self {
-        let mut payloads = SmallVec::<[(u8, Payload); 4]>::new();
+        let mut payloads = Table::new();
         let mut set = |number: u8, Way { from, to }: &Way<'_>| {
             let converted = !from.1.is_same(to.1);
             let payload = Payload {

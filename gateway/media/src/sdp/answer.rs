@@ -36,8 +36,8 @@ pub(crate) struct WebDescription<'a> {
 #[derive(Clone)]
 pub(crate) struct WebLine<'a> {
     pub(crate) transport: LocalTransport<'a>,
-    /// `a=setup`: `passive` in answers, for then the browser is the DTLS client, which starts when
-    /// its ICE is ready and never has to wait for a hello of ours that came too early and was lost.
+    /// `a=setup`: `passive` in first answers, for then the browser is the DTLS client, which starts
+    /// when its ICE is ready and never has to wait for a hello of ours that came too early and was lost.
     pub(crate) setup: &'static str,
     pub(crate) direction: Direction,
     /// Best first; never empty.

@@ -150,6 +150,11 @@ impl Browser {
         self.remote.as_ref()
     }
 
+    /// Our part in DTLS: the server's, unless the browser has chosen that.
+    pub(crate) fn role(&self) -> Role {
+        self.dtls.as_ref().map_or(Role::Server, |dtls| dtls.role())
+    }
+
     pub(crate) fn credentials(&self) -> &Credentials {
         self.ice.credentials()
     }

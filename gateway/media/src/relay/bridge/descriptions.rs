@@ -14,7 +14,7 @@ use crate::transport::browser::Browser;
 use crate::transport::ice::Credentials;
 use crate::transport::srtp::{MasterKey, Protector, Suite, Unprotector};
 
-/// More early answers than a call has forks are not its own.
+/// More places than a call rings at, with sound from each of them.
 const MAX_BRANCHES: usize = 16;
 
 impl Bridge {
@@ -61,20 +61,20 @@ impl Bridge {
         text: &str,
     ) -> Result<String, RelayError> {
         self.name_branch(branch);
-        let is_known = self.branches.iter().any(|b| b.name == branch);
-        let is_other = self.confirmed.as_ref().is_some_and(|name| name != branch);
-        if is_other || self.branches.len() >= MAX_BRANCHES && !is_known {
+        if self.confirmed.as_ref().is_some_and(|name| name != branch) {
             return Err(RelayError::OtherBranch);
         }
         let agreement = self.negotiation.on_pbx_answer(text)?;
-        self.check_family(agreement.as_ref())?;
         if let Some(remote) = self.offered_remote.take() {
             self.browser.accept(now, &remote, true)?;
             self.drain_browser(now);
         }
         let answer = self.answer_browser(agreement.as_ref());
         match agreement {
-            Some(agreement) => self.settle(branch, agreement)?,
+            Some(agreement) => {
+                self.make_room(branch);
+                self.settle(branch, agreement)?;
+            }
             None => self.forget(branch),
         }
         self.pbx_watch.on_heard(now);
@@ -120,7 +120,6 @@ impl Bridge {
             self.forget(&name);
             return Ok(self.negotiation.answer_pbx(None));
         };
-        self.check_family(Some(&agreement))?;
         self.browser.accept(now, &audio.remote, false)?;
         self.drain_browser(now);
         let answer = self.negotiation.answer_pbx(Some(&agreement));
@@ -132,16 +131,6 @@ impl Bridge {
         Ok(answer)
     }
 
-    /// What the peer of one family is told, the other can't reach.
-    fn check_family(&self, agreement: Option<&Agreement>) -> Result<(), RelayError> {
-        let remote = agreement.and_then(|agreement| agreement.rtp);
-        if remote.is_some_and(|remote| remote.is_ipv4() != self.is_ipv4) {
-            let why = "its address is of the other IP version than ours";
-            return Err(RelayError::BadDescription(why.to_owned()));
-        }
-        Ok(())
-    }
-
     fn answer_browser(&mut self, agreement: Option<&Agreement>) -> String {
         let Self {
             negotiation,
@@ -151,7 +140,8 @@ impl Bridge {
             ..
         } = self;
         let transport = transport(shared, browser);
-        negotiation.answer_browser(agreement, transport, down.source.ssrc)
+        let role = browser.role();
+        negotiation.answer_browser(agreement, transport, role, down.source.ssrc)
     }
 
     /// Lets `agreement` hold for the branch `name` from now on.
@@ -191,6 +181,20 @@ impl Bridge {
         Ok(())
     }
 
+    /// Of too many branches the oldest that nobody hears makes room for a new one: which of them answers
+    /// the call is not known before.
+    fn make_room(&mut self, name: &str) {
+        let is_known = self.branches.iter().any(|b| b.name == name);
+        if is_known || self.branches.len() < MAX_BRANCHES {
+            return;
+        }
+        let heard = self.heard_branch().map(|branch| &branch.name);
+        let mut names = self.branches.iter().map(|branch| &branch.name);
+        if let Some(oldest) = names.find(|name| Some(*name) != heard).cloned() {
+            self.forget(&oldest);
+        }
+    }
+
     /// The branch refuses the sound, or there is none any more.
     fn forget(&mut self, name: &str) {
         let heard = self.heard_branch().map(|branch| branch.name.clone());
@@ -199,6 +203,7 @@ impl Bridge {
             .branches
             .iter()
             .position(|b| Some(&b.name) == heard.as_ref());
+        self.protect_for_active();
     }
 
     /// A PBX that has called itself is heard of by name when it answers for the first time.
@@ -224,15 +229,20 @@ impl Bridge {
             .sending_index()
             .and_then(|index| self.branches.get(index));
         let ours = branch.and_then(|branch| branch.agreement.keys.as_ref());
-        match (ours, self.protector.as_deref()) {
-            (None, _) => self.protector = None,
-            // The same key goes on counting where it was.
-            (Some((ours, _)), Some((current, _))) if ours == current => {}
-            (Some((ours, _)), _) => {
-                let protector = Protector::new(ours);
-                self.protector = protector.map(|protector| Box::new((ours.clone(), protector)));
-            }
+        let ours = ours.map(|(ours, _)| ours);
+        let current = self.protector.as_deref().map(|(key, _)| key);
+        if ours == current {
+            return;
         }
+        self.resting
+            .extend(self.protector.take().map(|former| *former));
+        let negotiation = &self.negotiation;
+        self.resting.retain(|(key, _)| negotiation.may_use(key));
+        let Some(ours) = ours else { return };
+        let known = self.resting.iter().position(|(key, _)| key == ours);
+        let known = known.map(|index| self.resting.swap_remove(index));
+        let fresh = || Some((ours.clone(), Protector::new(ours)?));
+        self.protector = known.or_else(fresh).map(Box::new);
     }
 }
 

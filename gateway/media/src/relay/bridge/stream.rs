@@ -73,22 +73,24 @@ impl Stream {
         let marker = u8::from(packet.marker || place.begins) << 7;
         let mut octets = packet.payload.len();
         let mut length = length;
-        match (payload.converted, &mut self.conversion) {
-            (Some((Codec::TelephoneEvent, to)), _) => {
-                let key = length.checked_sub(octets).map(|start| start..length);
-                convert_key(buffer.get_mut(key?)?, payload.clock_rate, to);
-            }
-            (Some(_), Some(conversion)) => {
-                let Some(converted) = conversion.convert(packet.payload) else {
-                    self.stats.rejected += 1;
-                    return None;
-                };
-                octets = converted.len();
-                length = HEADER + octets;
-                buffer[0] = 0x80;
-                buffer.get_mut(HEADER..length)?.copy_from_slice(converted);
-            }
-            _ => {}
+        if let Some((codec, to)) = payload.converted {
+            let key;
+            let converted = match (codec, &mut self.conversion) {
+                (Codec::TelephoneEvent, _) => {
+                    key = convert_key(packet.payload, payload.clock_rate, to);
+                    key.as_ref().map(|key| &key[..])
+                }
+                (_, Some(conversion)) => conversion.convert(packet.payload),
+                (_, None) => None,
+            };
+            let Some(converted) = converted else {
+                self.stats.rejected += 1;
+                return None;
+            };
+            octets = converted.len();
+            length = HEADER + octets;
+            buffer[0] = 0x80;
+            buffer.get_mut(HEADER..length)?.copy_from_slice(converted);
         }
         buffer[1] = marker | payload.number;
         buffer[2..4].copy_from_slice(&place.sequence.to_be_bytes());

@@ -4,11 +4,21 @@ use super::*;
 use crate::relay::payloads::Payload;
 use crate::relay::{BrowserOffer, PbxSrtp};
 use crate::sdp::Codec;
+use crate::sdp::crypto::Crypto;
 use crate::transport::dtls::Identity;
+use crate::transport::srtp::Suite;
 
 const PBX: &str = "192.0.2.7:4444";
 
-fn bridge() -> Bridge {
+fn web(fingerprint: &str) -> String {
+    format!(
+        "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:them\r\n\
+         a=fingerprint:{fingerprint}\r\na=setup:actpass\r\na=rtcp-mux\r\n"
+    )
+}
+
+/// With an offer of the browser that the PBX has not answered, and that offer.
+fn offered(srtp: PbxSrtp) -> (Bridge, String) {
     let now = Instant::now();
     let shared = Shared {
         identity: Identity::generate().unwrap(),
@@ -21,23 +31,25 @@ fn bridge() -> Bridge {
     let config = RelayConfig {
         local: "192.0.2.1".parse().unwrap(),
         advertise: Some("198.51.100.1".parse().unwrap()),
-        srtp: PbxSrtp::None,
+        srtp,
         symmetric_rtp: false,
     };
     let mut bridge = Bridge::new(Arc::new(shared), &config, 20_000, now).unwrap();
     let fingerprint = bridge.shared.identity.fingerprint().to_string();
-    let offer = format!(
-        "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:them\r\n\
-         a=fingerprint:{fingerprint}\r\na=setup:actpass\r\na=rtcp-mux\r\n"
-    );
-    let offer = bridge.on_browser_offer(now, &offer).unwrap();
+    let offer = bridge.on_browser_offer(now, &web(&fingerprint)).unwrap();
     let BrowserOffer::Offer(offer) = offer else {
         panic!("{offer:?}")
     };
+    (bridge, offer)
+}
+
+fn bridge() -> Bridge {
+    let (mut bridge, offer) = offered(PbxSrtp::None);
     assert!(
         offer.contains("c=IN IP4 198.51.100.1\r\n"),
         "what the NAT shows"
     );
+    let now = Instant::now();
     let answer = "v=0\r\nc=IN IP4 192.0.2.7\r\nm=audio 4444 RTP/AVP 0\r\n";
     bridge.on_pbx_answer(now, "a", answer).unwrap();
     bridge.on_confirmed("a");
@@ -57,6 +69,101 @@ fn take(bridge: &mut Bridge, from: &str, packet: &[u8]) -> Result<Forward<Path>,
     buffer.resize(packet.len() + MAX_TRAILER, 0);
     let (now, from) = (Instant::now(), from.parse().unwrap());
     bridge.handle_pbx(now, Component::Rtp, from, &mut buffer, packet.len())
+}
+
+#[test]
+fn a_pbx_of_the_other_ip_version_is_not_told_what_the_nat_shows() {
+    let (bridge, _) = offered(PbxSrtp::None);
+    let config = RelayConfig {
+        local: "2001:db8::1".parse().unwrap(),
+        advertise: Some("198.51.100.1".parse().unwrap()),
+        srtp: PbxSrtp::None,
+        symmetric_rtp: false,
+    };
+    let now = Instant::now();
+    let mut bridge = Bridge::new(bridge.shared, &config, 20_000, now).unwrap();
+    let fingerprint = bridge.shared.identity.fingerprint().to_string();
+    match bridge.on_browser_offer(now, &web(&fingerprint)).unwrap() {
+        BrowserOffer::Offer(offer) => assert!(offer.contains("c=IN IP6 2001:db8::1\r\n")),
+        answer @ BrowserOffer::Answer(_) => panic!("{answer:?}"),
+    }
+}
+
+#[test]
+fn whichever_of_many_branches_answers_is_heard() {
+    let (mut bridge, _) = offered(PbxSrtp::None);
+    let now = Instant::now();
+    let answer = |n: u16| format!("v=0\r\nc=IN IP4 192.0.2.7\r\nm=audio {n} RTP/AVP 0\r\n");
+    let name = |n: u16| format!("branch {n}");
+    for n in 1..=100 {
+        bridge.on_pbx_answer(now, &name(n), &answer(n)).unwrap();
+        if n == 3 {
+            // It plays music meanwhile, and goes on.
+            assert_eq!(take(&mut bridge, "192.0.2.7:3", &packet(0)), Ok(None));
+        }
+    }
+    assert!(bridge.branches.len() <= 16);
+    assert_eq!(take(&mut bridge, "192.0.2.7:3", &packet(1)), Ok(None));
+    assert_eq!(bridge.stats().from_pbx.packets, 2);
+    bridge.on_confirmed(&name(100));
+    let source = "192.0.2.7:3";
+    assert_eq!(take(&mut bridge, source, &packet(2)), Err(Dropped::Unknown));
+    assert_eq!(take(&mut bridge, "192.0.2.7:100", &packet(3)), Ok(None));
+    assert_eq!(bridge.stats().from_pbx.packets, 3);
+}
+
+#[test]
+fn a_key_that_is_used_again_counts_on() {
+    let (mut bridge, offer) = offered(PbxSrtp::Sdes);
+    assert!(offer.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 "));
+    let key = MasterKey::from_joined(Suite::AesCm128Sha1_80, &[7; 30]).unwrap();
+    let crypto = Crypto { tag: 1, key };
+    let answer = |port: u16| {
+        format!("v=0\r\nc=IN IP4 192.0.2.7\r\nm=audio {port} RTP/SAVP 0\r\na=crypto:{crypto}\r\n")
+    };
+    let now = Instant::now();
+    for index in 1..5_u32 {
+        bridge.on_pbx_answer(now, "a", &answer(4444)).unwrap();
+        bridge.report(now);
+        let Some(BridgeOutput::ReportToPbx(_, report)) = bridge.poll_output() else {
+            panic!("no report");
+        };
+        let (word, _tag) = report[report.len() - 14..].split_at(4);
+        assert_eq!(word, (index | 1 << 31).to_be_bytes());
+        // Without sound for a while.
+        bridge.on_pbx_answer(now, "a", &answer(0)).unwrap();
+        bridge.report(now);
+        assert!(bridge.poll_output().is_none(), "nobody to report to");
+    }
+}
+
+#[test]
+fn a_key_press_is_rewritten_wherever_it_lies() {
+    let bridge = bridge();
+    let (mut stream, mut reporter) = (Stream::new(1, 0, 0), bridge.pbx_reporter);
+    let payload = Payload {
+        number: 101,
+        codec: Codec::TelephoneEvent,
+        clock_rate: 48_000,
+        converted: Some((Codec::TelephoneEvent, 8_000)),
+    };
+    let mut forward = |first: u8, rest: &[u8]| {
+        let mut buffer = vec![first, 110, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+        stream.splice.cut();
+        buffer.extend(rest);
+        let length = buffer.len();
+        let now = Instant::now();
+        let length = stream.forward(now, &mut buffer, length, payload, &mut reporter)?;
+        assert_eq!((buffer[0], buffer[1]), (0x80, 0x80 | 101));
+        Some(buffer[12..length].to_vec())
+    };
+    let expected = Some(vec![5, 0x8a, 0x03, 0x20]);
+    assert_eq!(forward(0x80, &[5, 0x8a, 0x12, 0xc0]), expected);
+    let padded = [5, 0x8a, 0x12, 0xc0, 0, 0, 0, 4];
+    assert_eq!(forward(0xa0, &padded), expected, "padding");
+    let extended = [0xbe, 0xde, 0, 1, 1, 2, 3, 4, 5, 0x8a, 0x12, 0xc0];
+    assert_eq!(forward(0x90, &extended), expected, "an extension");
+    assert_eq!(forward(0x80, &[5, 0x8a]), None, "no key");
 }
 
 #[test]

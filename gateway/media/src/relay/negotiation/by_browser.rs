@@ -7,6 +7,7 @@ use crate::relay::RelayError;
 use crate::sdp::description::Section;
 use crate::sdp::plain::{PlainAudio, PlainLine};
 use crate::sdp::{Format, LocalTransport, Offer, WebLine};
+use crate::transport::dtls::Role;
 
 impl Negotiation {
     /// The offer for the PBX in place of the browser's.
@@ -61,6 +62,7 @@ impl Negotiation {
         let Some(answer) = PlainAudio::of_answer(text, self.pbx.index)? else {
             return Ok(None);
         };
+        self.check_family(answer.rtp)?;
         let keys = match (self.is_secure(), answer.cryptos.first()) {
             (false, None) => None,
             (false, Some(_)) => {
@@ -81,7 +83,7 @@ impl Negotiation {
                 offered,
                 told,
                 is_shared,
-            } = matched(&audio.formats, formats, answered)?;
+            } = matched(&audio.formats, formats, &answer.formats, answered)?;
             Some(Pair {
                 browser: Numbers {
                     hears: offered.payload_type,
@@ -111,17 +113,23 @@ impl Negotiation {
         Ok(Some(agreement))
     }
 
-    /// The answer for the browser in place of the PBX's; `None`: the sound is refused.
+    /// The answer for the browser in place of the PBX's; `None`: the sound is refused. `role`: our part
+    /// in DTLS as it is now.
     pub(in crate::relay) fn answer_browser(
         &mut self,
         agreement: Option<&Agreement>,
         transport: LocalTransport<'_>,
+        role: Role,
         ssrc: u32,
     ) -> String {
         let formats: Vec<Format> = formats_of(agreement);
         let line = agreement.map(|agreement| WebLine {
             transport,
-            setup: "passive",
+            // RFC 8842 §5.3: who has said hello to whom stays so.
+            setup: match role {
+                Role::Server => "passive",
+                Role::Client => "active",
+            },
             direction: agreement.pbx,
             formats: &formats,
             pacing: agreement.pacing,

@@ -21,13 +21,13 @@ impl Negotiation {
         if self.srtp == PbxSrtp::Sdes && audio.cryptos.is_empty() {
             return Err(RelayError::Unencrypted);
         }
+        self.check_family(audio.rtp)?;
         self.pbx.take_lines(sections, audio.index, false);
         self.pbx.learn(&audio.formats);
         let mut wanted = audio.formats.clone();
-        // A browser prefers Opus to what it shares with the PBX, so it is tempted only if it must be.
-        if !self.browser.may_speak(&audio.formats) {
-            wanted.extend(substitutes(&audio.formats));
-        }
+        // Nobody knows what a client speaks. Whoever shares a codec with the PBX is not tempted by one
+        // behind it: what is sent is the first of the offer that is answered (RFC 3264 §6.1).
+        wanted.extend(substitutes(&audio.formats));
         let formats = self.browser.renumber(&wanted);
         if self.browser.sections.is_empty() {
             self.browser.bundled = true;
@@ -68,7 +68,7 @@ impl Negotiation {
                 offered,
                 told,
                 is_shared,
-            } = matched(&audio.formats, formats, answered)?;
+            } = matched(&audio.formats, formats, &answer.formats, answered)?;
             Some(Pair {
                 browser: Numbers {
                     hears: answered.payload_type,

@@ -1,5 +1,6 @@
 //! What one side's descriptions have in common throughout a call.
 
+use super::distinct;
 use crate::sdp::Format;
 use crate::sdp::description::Section;
 
@@ -59,18 +60,11 @@ impl Side {
         }
     }
 
-    /// Whether this side has, for all we know, a way to speak in one of these.
-    pub(super) fn may_speak(&self, formats: &[Format]) -> bool {
-        let shares = |known: &Format| formats.iter().any(|format| format.is_same(known));
-        let mut sound = self.numbers.iter().filter(|known| known.is_sound());
-        self.numbers.is_empty() || sound.any(shares)
-    }
-
-    /// The other side's `formats` under this side's numbers.
+    /// The other side's `formats` under this side's numbers, each once.
     pub(super) fn renumber(&mut self, formats: &[Format]) -> Vec<Format> {
         let mut renumbered = Vec::new();
-        for format in formats {
-            let known = self.numbers.iter().find(|known| known.is_same(format));
+        for format in distinct(formats.iter().cloned()) {
+            let known = self.numbers.iter().find(|known| known.is_same(&format));
             let payload_type = known.map_or_else(
                 || self.free(format.payload_type),
                 |known| Some(known.payload_type),
@@ -80,7 +74,7 @@ impl Side {
             };
             let format = Format {
                 payload_type,
-                ..format.clone()
+                ..format
             };
             self.learn(std::slice::from_ref(&format));
             renumbered.push(format);

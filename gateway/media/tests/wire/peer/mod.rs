@@ -60,15 +60,22 @@ impl Peer {
         if !profiles.is_empty() {
             settings = settings.with_srtp_protection_profiles(profiles.to_vec());
         }
-        Self::with(settings).await
+        Self::with(settings, &[OPUS, PCMU, TELEPHONE_EVENT]).await
     }
 
     /// A peer that is the DTLS client of a call that it answers, as browsers are.
     pub(crate) async fn saying_hello() -> Self {
-        Self::with(SettingEngineBuilder::new().with_answering_dtls_role(RTCDtlsRole::Client)).await
+        Self::speaking(&[OPUS, PCMU, TELEPHONE_EVENT]).await
     }
 
-    async fn with(settings: SettingEngineBuilder) -> Self {
+    /// The same with these codecs alone.
+    pub(crate) async fn speaking(payload_types: &[u8]) -> Self {
+        let settings = SettingEngineBuilder::new();
+        let settings = settings.with_answering_dtls_role(RTCDtlsRole::Client);
+        Self::with(settings, payload_types).await
+    }
+
+    async fn with(settings: SettingEngineBuilder, payload_types: &[u8]) -> Self {
         let codec = |mime: &str, clock_rate, channels, payload_type| RTCRtpCodecParameters {
             rtp_codec: RTCRtpCodec {
                 mime_type: mime.to_owned(),
@@ -83,6 +90,8 @@ impl Peer {
             codec(MIME_TYPE_PCMU, 8_000, 1, PCMU),
             codec(MIME_TYPE_TELEPHONE_EVENT, 8_000, 1, TELEPHONE_EVENT),
         ];
+        let known = |codec: &RTCRtpCodecParameters| payload_types.contains(&codec.payload_type);
+        let codecs: Vec<_> = codecs.into_iter().filter(known).collect();
         let mut engine = MediaEngine::default();
         for codec in &codecs {
             engine
@@ -94,7 +103,7 @@ impl Peer {
             .with_setting_engine(settings.build())
             .build(Instant::now())
             .unwrap();
-        let encodings = codecs.map(|codec| RTCRtpEncodingParameters {
+        let encodings = codecs.into_iter().map(|codec| RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters {
                 ssrc: Some(SSRC),
                 ..RTCRtpCodingParameters::default()
@@ -104,7 +113,7 @@ impl Peer {
         });
         let name = || "microphone".to_owned();
         let kind = RtpCodecKind::Audio;
-        let track = MediaStreamTrack::new(name(), name(), name(), kind, encodings.to_vec());
+        let track = MediaStreamTrack::new(name(), name(), name(), kind, encodings.collect());
         let sender = connection.add_track(track).unwrap();
         Self {
             socket: UdpSocket::bind("127.0.0.1:0").await.unwrap(),

@@ -2,14 +2,32 @@
 
 use sidetone_media::{BrowserOffer, RelayEvent};
 
-use super::Call;
-use crate::peer::{OPUS, PCMU, media, until};
+use super::{Call, incoming, offered};
+use crate::peer::{OPUS, PCMU, Peer, media, until};
 
 #[tokio::test]
 async fn a_call_may_be_held_by_whom_it_came_to() {
     let mut call = Call::to_browser(media().await).await;
     call.speak().await;
     call.hold_and_resume().await;
+}
+
+#[tokio::test]
+async fn who_said_hello_is_told_so_in_later_answers() {
+    // The browser has left that to us.
+    let (mut call, answer) = incoming(media().await, Peer::new(&[]).await).await;
+    let answer = call.relay.answer_from_browser(&answer).await.unwrap();
+    call.pbx.hear_of(&answer);
+    call.browser.connect_relay(&mut call.relay).await;
+    let offer = call.browser.offer();
+    assert!(offer.contains("a=setup:actpass\r\n"), "{offer}");
+    offered(&call.relay, &offer).await;
+    let answer = call.offer("");
+    let answer = call.relay.answer_from_pbx("a", &answer).await.unwrap();
+    assert!(answer.contains("a=setup:active\r\n"), "{answer}");
+    call.browser.accept(&answer);
+    call.speak().await;
+    assert_eq!(call.browser.relay_events, [RelayEvent::Connected]);
 }
 
 #[tokio::test]

@@ -84,8 +84,12 @@ impl Call {
 
     /// From the browser to a PBX that has not answered yet, and the offer that it has.
     async fn offered(media: Media, config: RelayConfig) -> (Self, String) {
+        Self::offered_by(Peer::new(&[]).await, media, config).await
+    }
+
+    async fn offered_by(mut browser: Peer, media: Media, config: RelayConfig) -> (Self, String) {
         let relay = media.relay(config).await.unwrap();
-        let (mut browser, mut pbx) = (Peer::new(&[]).await, Pbx::new().await);
+        let mut pbx = Pbx::new().await;
         let description = browser.offer();
         let offer = offered(&relay, &description).await;
         pbx.hear_of(&offer);
@@ -195,10 +199,16 @@ impl Call {
 }
 
 /// A call from the PBX that the browser has answered, though we haven't heard of it yet.
-async fn incoming(media: Media, mut browser: Peer) -> (Call, String) {
+async fn incoming(media: Media, browser: Peer) -> (Call, String) {
+    let (call, _, answer) = incoming_with(media, browser, "111 0 101").await;
+    (call, answer)
+}
+
+/// The same from a PBX with these payload types, and what the browser was offered.
+async fn incoming_with(media: Media, mut browser: Peer, formats: &str) -> (Call, String, String) {
     let relay = media.relay(config(PbxSrtp::None)).await.unwrap();
     let pbx = Pbx::new().await;
-    let offer = pbx.sdp("RTP/AVP", "111 0 101", RTPMAPS);
+    let offer = pbx.sdp("RTP/AVP", formats, RTPMAPS);
     let offer = relay.offer_from_pbx(&offer).await.unwrap();
     let answer = browser.answer(&offer);
     let call = Call {
@@ -208,5 +218,5 @@ async fn incoming(media: Media, mut browser: Peer) -> (Call, String) {
         pbx,
         description: answer.clone(),
     };
-    (call, answer)
+    (call, offer, answer)
 }

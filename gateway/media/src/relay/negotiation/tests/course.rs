@@ -80,7 +80,7 @@ fn lines_keep_their_places_throughout_the_call() {
     assert_eq!(
         media,
         [
-            "m=audio 4000 UDP/TLS/RTP/SAVPF 0",
+            "m=audio 4000 UDP/TLS/RTP/SAVPF 0 111",
             "m=video 0 UDP/TLS/RTP/SAVPF 96"
         ]
     );

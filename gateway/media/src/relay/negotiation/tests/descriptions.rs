@@ -184,6 +184,32 @@ fn addresses_that_cannot_be_sent_to_say_why() {
 }
 
 #[test]
+fn an_offer_that_cannot_be_sent_to_changes_nothing() {
+    let mut call = Call::new(PbxSrtp::None);
+    call.browser_offers(&web(ALL, ""));
+    let plain = plain("m=audio 4444 RTP/AVP 0", "");
+    let other = plain.replace("IP4 198.51.100.7", "IP6 2001:db8::7");
+    match call.pbx_offers(&other) {
+        Err(RelayError::BadDescription(why)) => assert!(why.contains("IP version"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(
+        call.pbx_answers(&plain).0.is_some(),
+        "the browser's offer still stands"
+    );
+}
+
+#[test]
+fn a_codec_is_named_once_however_often_it_was_offered() {
+    let mut call = Call::new(PbxSrtp::None);
+    let lines = "a=rtpmap:96 opus/48000/2\r\na=rtpmap:97 opus/48000/1\r\n";
+    let offer = plain("m=audio 4444 RTP/AVP 96 0 97 0", lines);
+    let text = call.pbx_offers(&offer).unwrap();
+    assert_eq!(line(&text, "m="), "m=audio 4000 UDP/TLS/RTP/SAVPF 96 0");
+    assert_eq!(text.matches("a=rtpmap:").count(), 2);
+}
+
+#[test]
 fn ipv6_is_told_as_such() {
     let local = "[2001:db8::1]:20000".parse().unwrap();
     let mut call = Call::new(PbxSrtp::None);

@@ -60,9 +60,9 @@ impl Call {
         let agreement = self.negotiation.on_pbx_answer(text).unwrap();
         let candidates = ["192.0.2.1:4000".parse().unwrap()];
         let transport = local(&self.fingerprint, &candidates);
-        let answer = self
-            .negotiation
-            .answer_browser(agreement.as_ref(), transport, 99);
+        let answer =
+            self.negotiation
+                .answer_browser(agreement.as_ref(), transport, Role::Server, 99);
         (agreement, answer)
     }
 

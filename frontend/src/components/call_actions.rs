@@ -19,7 +19,7 @@ pub fn CallActions(call: Memo<Call>) -> impl IntoView {
     let phone = use_phone();
     let stage = Memo::new(move |_| match call.with(|call| call.phase.clone()) {
         Phase::Incoming => Stage::Waiting,
-        Phase::Calling | Phase::Ringing { .. } | Phase::Connecting => Stage::Opening,
+        Phase::Calling | Phase::Ringing { .. } | Phase::Connecting { .. } => Stage::Opening,
         Phase::Active { .. } => Stage::Talking,
         Phase::Ended { .. } => Stage::Over,
     });

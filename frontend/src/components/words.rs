@@ -52,7 +52,7 @@ pub fn phase_token(phase: &Phase) -> &'static str {
         Phase::Calling => "calling",
         Phase::Ringing { .. } => "ringing",
         Phase::Incoming => "incoming",
-        Phase::Connecting => "connecting",
+        Phase::Connecting { .. } => "connecting",
         Phase::Active { .. } => "active",
         Phase::Ended { .. } => "ended",
     }
@@ -77,7 +77,8 @@ pub fn phase(phase: &Phase) -> String {
         Phase::Calling => "Calling…".into(),
         Phase::Ringing { .. } => "Ringing…".into(),
         Phase::Incoming => "Incoming call".into(),
-        Phase::Connecting => "Connecting…".into(),
+        Phase::Connecting { silent: false } => "Connecting…".into(),
+        Phase::Connecting { silent: true } => "No sound yet".into(),
         Phase::Active {
             interrupted: true, ..
         } => "Reconnecting sound…".into(),
@@ -106,10 +107,20 @@ fn reason_title(reason: &EndReason) -> &'static str {
 /// What else helps to know: why a call is silent, or what to do after it ended.
 #[must_use]
 pub fn advice(call: &Call) -> Option<String> {
-    let Phase::Ended { reason, .. } = &call.phase else {
-        return call.background.then(|| {
-            "Another call is in front. Neither of you hears the other until you talk again.".into()
-        });
+    let reason = match &call.phase {
+        Phase::Ended { reason, .. } => reason,
+        Phase::Connecting { silent: true } => {
+            return Some(
+                "The network lets no sound through. Turn off a VPN, or call again from another network."
+                    .into(),
+            );
+        }
+        _ => {
+            return call.background.then(|| {
+                "Another call is in front. Neither of you hears the other until you talk again."
+                    .into()
+            });
+        }
     };
     match reason {
         EndReason::Busy => Some("They are in another call. Try again in a while.".into()),
@@ -134,7 +145,8 @@ pub fn spoken(call: &Call) -> String {
         Phase::Incoming => {
             format!("Incoming call from {who}. Alt A answers, Alt R rejects.")
         }
-        Phase::Connecting => format!("Connecting with {who}"),
+        Phase::Connecting { silent: false } => format!("Connecting with {who}"),
+        Phase::Connecting { silent: true } => format!("No sound with {who} yet"),
         Phase::Active {
             interrupted: true, ..
         } => format!("Sound with {who} is interrupted"),
@@ -163,7 +175,7 @@ pub fn line(line: &Line) -> &'static str {
         Line::Connecting => "Connecting",
         Line::Ready => "Ready",
         Line::Down { .. } => "Offline",
-        Line::Refused { .. } => "Password refused",
+        Line::Refused { .. } => "Not signed in",
     }
 }
 

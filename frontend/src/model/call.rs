@@ -41,7 +41,10 @@ pub enum Phase {
     /// It rings here.
     Incoming,
     /// Answered; sound is being set up.
-    Connecting,
+    Connecting {
+        /// A repair didn't bring it either: the user is told.
+        silent: bool,
+    },
     /// They talk.
     Active {
         /// When it was answered, in milliseconds of the page's clock (`performance.now()`).
@@ -110,7 +113,7 @@ impl Phase {
     /// Answered and not over.
     #[must_use]
     pub fn is_talking(&self) -> bool {
-        matches!(self, Self::Connecting | Self::Active { .. })
+        matches!(self, Self::Connecting { .. } | Self::Active { .. })
     }
 
     /// Not over.

@@ -2,6 +2,9 @@
 
 use super::{Call, CallKey, Direction, EndReason, Party, Phase};
 
+/// So many milliseconds after a repair the user is told that there is no sound.
+const SILENCE: f64 = 15_000.0;
+
 /// The cards, oldest first.
 ///
 /// At most one call is in front: the one dialled, answered or brought there last. All other
@@ -18,7 +21,9 @@ pub struct Calls {
 struct Card {
     call: Call,
     answered: Option<f64>,
-    goes_at: Option<f64>,
+    /// When something happens by itself: to an answered call without sound, or to one that ended.
+    due: Option<f64>,
+    repaired: bool,
 }
 
 impl Calls {
@@ -58,8 +63,9 @@ impl Calls {
             card.call.phase,
             Phase::Calling | Phase::Ringing { .. } | Phase::Incoming
         ) {
-            card.call.phase = Phase::Connecting;
+            card.call.phase = Phase::Connecting { silent: false };
             card.answered = Some(now);
+            card.due = Some(now + patience(card.call.direction));
             self.bring_to_front(key);
         }
     }
@@ -74,6 +80,7 @@ impl Calls {
                 since,
                 interrupted: false,
             };
+            card.due = None;
         }
     }
 
@@ -103,7 +110,7 @@ impl Calls {
         let seconds = card
             .answered
             .map(|since| ((now - since) / 1000.0).floor() as u32);
-        card.goes_at = Some(now + reason.linger());
+        card.due = Some(now + reason.linger());
         card.call.phase = Phase::Ended { reason, seconds };
         card.call.background = false;
         if self.front == Some(key) {
@@ -146,18 +153,30 @@ impl Calls {
             .retain(|card| card.call.key != key || card.call.phase.is_live());
     }
 
-    /// Takes away the cards whose time is over.
-    pub fn dismiss_due(&mut self, now: f64) {
+    /// Does what is due at `now`: takes away the cards whose time is over, and answers a call
+    /// whose sound is overdue and shall be repaired, once. What stays silent after that says so.
+    pub fn on_time(&mut self, now: f64) -> Option<CallKey> {
+        let is_due = |card: &Card| card.due.is_some_and(|at| at <= now);
         self.cards
-            .retain(|card| card.goes_at.is_none_or(|at| at > now));
+            .retain(|card| card.call.phase.is_live() || !is_due(card));
+        for card in self.cards.iter_mut().filter(|card| is_due(card)) {
+            if !card.repaired {
+                card.repaired = true;
+                card.due = Some(now + SILENCE);
+                return Some(card.call.key);
+            }
+            card.due = None;
+            card.call.phase = Phase::Connecting { silent: true };
+        }
+        None
     }
 
-    /// When the next card goes.
+    /// When [`Calls::on_time`] has something to do.
     #[must_use]
-    pub fn next_dismissal(&self) -> Option<f64> {
+    pub fn next_due(&self) -> Option<f64> {
         self.cards
             .iter()
-            .filter_map(|card| card.goes_at)
+            .filter_map(|card| card.due)
             .min_by(f64::total_cmp)
     }
 
@@ -200,13 +219,23 @@ impl Calls {
         self.cards.push(Card {
             call,
             answered: None,
-            goes_at: None,
+            due: None,
+            repaired: false,
         });
         key
     }
 
     fn card_mut(&mut self, key: CallKey) -> Option<&mut Card> {
         self.cards.iter_mut().find(|card| card.call.key == key)
+    }
+}
+
+/// So many milliseconds after the answer the sound must be there. Who called repairs it first: of
+/// two offers that cross, both are refused (RFC 3261 §14.2).
+fn patience(direction: Direction) -> f64 {
+    match direction {
+        Direction::Outgoing => 8_000.0,
+        Direction::Incoming => 10_000.0,
     }
 }
 

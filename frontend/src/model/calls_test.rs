@@ -29,7 +29,7 @@ fn an_outgoing_call_lives_from_dialling_to_hanging_up() {
     calls.on_ringing(key, false);
     assert_eq!(phase(&calls, key), Phase::Ringing { early_media: false });
     calls.on_answered(key, 1_000.0);
-    assert_eq!(phase(&calls, key), Phase::Connecting);
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent: false });
     calls.on_sound(key);
     assert_eq!(
         phase(&calls, key),
@@ -158,10 +158,72 @@ fn cards_go_by_themselves_or_when_dismissed_but_never_while_live() {
     let ended = calls.ring(bob());
     calls.on_ended(ended, EndReason::AnsweredElsewhere, 100.0);
     calls.dismiss(live);
-    assert_eq!(calls.next_dismissal(), Some(5_100.0));
-    calls.dismiss_due(5_099.0);
+    assert_eq!(calls.next_due(), Some(5_100.0));
+    assert_eq!(calls.on_time(5_099.0), None);
     assert_eq!(calls.iter().count(), 2);
-    calls.dismiss_due(5_100.0);
+    assert_eq!(calls.on_time(5_100.0), None);
     assert_eq!(calls.iter().map(|c| c.key).collect::<Vec<_>>(), [live]);
-    assert_eq!(calls.next_dismissal(), None);
+    assert_eq!(calls.next_due(), None);
+}
+
+#[test]
+fn sound_that_does_not_come_is_repaired_once_and_then_the_user_is_told() {
+    let mut calls = Calls::default();
+    let key = calls.dial(bob());
+    assert_eq!(calls.next_due(), None);
+    calls.on_answered(key, 1_000.0);
+    assert_eq!(calls.next_due(), Some(9_000.0));
+    assert_eq!(calls.on_time(8_999.0), None);
+    assert_eq!(calls.on_time(9_500.0), Some(key));
+    assert_eq!(calls.on_time(9_500.0), None);
+    assert_eq!(calls.next_due(), Some(24_500.0));
+    assert_eq!(calls.on_time(24_499.0), None);
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent: false });
+    assert_eq!(calls.on_time(24_500.0), None);
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent: true });
+    assert_eq!(calls.next_due(), None);
+    calls.on_sound(key);
+    assert_eq!(
+        phase(&calls, key),
+        Phase::Active {
+            since: 1_000.0,
+            interrupted: false
+        }
+    );
+    assert_eq!(calls.next_due(), None);
+}
+
+#[test]
+fn sound_in_time_is_left_alone() {
+    let mut calls = Calls::default();
+    let key = talking(&mut calls, 0.0);
+    assert_eq!(calls.next_due(), None);
+    assert_eq!(calls.on_time(60_000.0), None);
+    calls.on_interrupted(key);
+    assert_eq!(calls.on_time(90_000.0), None);
+    assert!(calls.call(key).expect("there").phase.is_talking());
+}
+
+#[test]
+fn of_two_that_wait_for_sound_the_caller_repairs_first() {
+    let mut calls = Calls::default();
+    let (made, taken) = (calls.dial(bob()), calls.ring(bob()));
+    calls.on_answered(taken, 0.0);
+    calls.on_answered(made, 0.0);
+    assert_eq!(calls.on_time(9_999.0), Some(made));
+    assert_eq!(calls.on_time(9_999.0), None);
+    assert_eq!(calls.on_time(10_000.0), Some(taken));
+    assert_eq!(calls.on_time(10_000.0), None);
+}
+
+#[test]
+fn who_hangs_up_without_sound_has_a_card_that_goes() {
+    let mut calls = Calls::default();
+    let key = calls.dial(bob());
+    calls.on_answered(key, 0.0);
+    assert_eq!(calls.on_time(8_000.0), Some(key));
+    calls.on_ended(key, EndReason::HungUp, 9_000.0);
+    assert_eq!(calls.next_due(), Some(14_000.0));
+    assert_eq!(calls.on_time(14_000.0), None);
+    assert_eq!(calls.iter().count(), 0);
 }

@@ -198,7 +198,9 @@ impl Core {
             self.input(now, Input::TimerFired);
         }
         self.on_connection_time(now);
-        self.calls.dismiss_due(millis(now));
+        while let Some(late) = self.calls.on_time(millis(now)) {
+            self.repair(now, late);
+        }
     }
 
     /// Handles all events and shows what came of them.
@@ -266,7 +268,7 @@ impl Core {
         let dues = [
             self.agent_due,
             self.connection_due(now),
-            self.calls.next_dismissal().map(moment),
+            self.calls.next_due().map(moment),
             counts.then(|| now + second),
         ];
         let next = dues.into_iter().flatten().min();

@@ -26,8 +26,6 @@ pub(super) struct Media {
     pub(super) offer: Option<String>,
     /// The answer that our offer got so far, early or final.
     pub(super) remote: Option<String>,
-    /// Sound failed and waits for a new offer.
-    pub(super) broken: bool,
     /// A new offer of ours is under way.
     pub(super) offering: bool,
     pub(super) repairs: u32,
@@ -42,7 +40,6 @@ impl Media {
             peer: None,
             offer: None,
             remote: None,
-            broken: false,
             offering: false,
             repairs: 0,
         }
@@ -130,16 +127,13 @@ impl Core {
         match event {
             PeerEvent::Connected => {
                 if let Some(media) = self.media.get_mut(key) {
-                    (media.broken, media.repairs) = (false, 0);
+                    media.repairs = 0;
                 }
                 self.calls.on_sound(key);
             }
             PeerEvent::Interrupted => self.calls.on_interrupted(key),
             PeerEvent::Failed => {
                 self.calls.on_interrupted(key);
-                if let Some(media) = self.media.get_mut(key) {
-                    media.broken = true;
-                }
                 self.repair(now, key);
             }
             PeerEvent::MicrophoneLost => self.reopen_microphone(key),
@@ -151,14 +145,15 @@ impl Core {
     /// sound any more: mend what has none.
     pub(super) fn mend_sound(&mut self, now: Moment) {
         for key in self.media.keys() {
-            let Some(Phase::Active { interrupted, .. }) =
-                self.calls.call(key).map(|call| &call.phase)
-            else {
-                continue;
-            };
-            if *interrupted {
-                self.repair(now, key);
-                continue;
+            match self.calls.call(key).map(|call| &call.phase) {
+                Some(Phase::Active {
+                    interrupted: true, ..
+                }) => {
+                    self.repair(now, key);
+                    continue;
+                }
+                Some(phase) if phase.is_talking() => {}
+                _ => continue,
             }
             // The browser takes some seconds to notice by itself.
             let peer = self.media.get(key).and_then(|media| media.peer.clone());
@@ -173,10 +168,14 @@ impl Core {
     }
 
     /// Offers new paths for the sound. Without a connection to the server this waits for it.
-    fn repair(&mut self, now: Moment, key: CallKey) {
-        if !self.light.registered() || !self.calls.call(key).is_some_and(|c| c.phase.is_talking()) {
+    pub(super) fn repair(&mut self, now: Moment, key: CallKey) {
+        let Some(call) = self.calls.call(key).filter(|call| call.phase.is_talking()) else {
+            return;
+        };
+        if !self.light.registered() {
             return;
         }
+        let heard = matches!(call.phase, Phase::Active { .. });
         let Some(media) = self.media.get_mut(key) else {
             return;
         };
@@ -184,6 +183,10 @@ impl Core {
             return;
         };
         if media.repairs >= REPAIRS {
+            // Sound that never came is told of by the card.
+            if !heard {
+                return;
+            }
             let words =
                 "The sound was lost and did not come back. Check the network and call again.";
             self.end_call(now, key, EndReason::Failed(words.to_owned()));

@@ -55,7 +55,8 @@
   const send = async ([path, method, body]) => {
     const headers = { "content-type": "application/json" };
     const keepalive = method === "DELETE"; // The page may be left.
-    const answer = await fetch("/api/v1/" + path, { method, headers, keepalive, body: body && JSON.stringify(body) });
+    const signal = AbortSignal.timeout?.(15_000); // Who waits is told.
+    const answer = await fetch("/api/v1/" + path, { method, headers, keepalive, signal, body: body && JSON.stringify(body) });
     if (!answer.ok) throw answer.status;
     return answer.status === 204 ? null : answer.json();
   };

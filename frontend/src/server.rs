@@ -35,9 +35,9 @@ pub(crate) async fn sign_in(
     ]);
     let session = ask(SESSION, Some("POST"), &body).await;
     let session = session.map_err(|status| match status.as_f64() {
-        Some(401.0) => "Name or password is wrong.",
+        Some(401.0) => "Name or password is wrong. Check both.",
         Some(429.0) => "Too many tries. Wait half a minute.",
-        _ => "The server can't be reached.",
+        _ => "The server can't be reached. Try again.",
     })?;
     let accounts = accounts(&session);
     match accounts.is_empty() {

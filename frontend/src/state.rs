@@ -191,31 +191,32 @@ impl Phone {
         });
     }
 
-    /// Signs in at the gateway, by a name; it has the account. `failed` is told why not; if there are
-    /// several accounts, `choose` gets them, and [`Phone::use_account`] takes one.
+    /// Signs in at the gateway, by a name; it has the account. `tried` is told when that is over: why
+    /// it failed, or the accounts if there are several, of which [`Phone::use_account`] takes one.
     pub fn sign_in_by_name(
         &self,
         name: String,
         password: String,
         remember: bool,
-        failed: RwSignal<Option<&'static str>>,
-        choose: RwSignal<Vec<SignIn>>,
+        tried: impl FnOnce(Result<Vec<SignIn>, &'static str>) + 'static,
     ) {
         notifications::ask();
         self.run(|core, now| {
             core.unlock_sound(now);
             core.ask_for_microphone();
             core.finish_leaving(now);
+            core.forget_refusal();
         });
         let phone = *self;
         spawn_local(async move {
-            match server::sign_in(&name, &password, remember).await {
-                Ok(accounts) => match &accounts[..] {
-                    [only] => phone.use_account(only.clone()),
-                    _ => choose.set(accounts),
-                },
-                Err(why) => failed.set(Some(why)),
+            let mut accounts = server::sign_in(&name, &password, remember).await;
+            if let Ok(accounts) = &mut accounts
+                && accounts.len() == 1
+                && let Some(only) = accounts.pop()
+            {
+                phone.use_account(only);
             }
+            tried(accounts);
         });
     }
 

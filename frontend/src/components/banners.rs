@@ -41,8 +41,7 @@ pub fn Problems() -> impl IntoView {
 pub fn LineDown() -> impl IntoView {
     let phone = use_phone();
     let why = Memo::new(move |_| match phone.line.get() {
-        Line::Down { why, .. } => Some(("Calls can't reach you", why, "Retry now")),
-        Line::Refused { why } => Some(("Your password was refused", why, "Sign in again")),
+        Line::Down { why, .. } => Some(why),
         _ => None,
     });
     let wait = move || match phone.line.get() {
@@ -53,18 +52,14 @@ pub fn LineDown() -> impl IntoView {
         Line::Down { retry_in: None, .. } => "Trying now…".into(),
         _ => String::new(),
     };
-    let act = move |_| match phone.line.get_untracked() {
-        Line::Refused { .. } => phone.sign_out(),
-        _ => phone.retry(),
-    };
     live(move || {
-        why.get().map(|(title, why, label)| {
+        why.get().map(|why| {
             view! {
                 <div class="banner stop">
                     {icon(icons::CUT)}
-                    <p><span role="alert"><strong>{title}</strong> " " {why}</span> " "
+                    <p><span role="alert"><strong>"Calls can't reach you"</strong> " " {why}</span> " "
                         <span class="countdown">{live(wait)}</span></p>
-                    <button class="button small" on:click=act>{label}</button>
+                    <button class="button small" on:click=tap(move || phone.retry())>"Retry now"</button>
                 </div>
             }
             .into_any()

@@ -28,7 +28,9 @@ pub fn SignInForm() -> impl IntoView {
     let button = NodeRef::<html::Button>::new();
     let by_name = ByName::unchosen();
     let accounts = RwSignal::new(Vec::new());
-    let connecting = move || phone.line.with(|line| *line == Line::Connecting);
+    // The gateway is asked who that is.
+    let asks = RwSignal::new(false);
+    let connecting = move || asks.get() || phone.line.with(|line| *line == Line::Connecting);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         let typed = |field: RwSignal<String>| field.get_untracked().trim().to_owned();
@@ -44,7 +46,14 @@ pub fn SignInForm() -> impl IntoView {
             asked.remember();
             let remember = remember.get_untracked();
             if by_name {
-                phone.sign_in_by_name(who, password, remember, missing, accounts);
+                asks.set(true);
+                phone.sign_in_by_name(who, password, remember, move |tried| {
+                    asks.set(false);
+                    match tried {
+                        Ok(several) => accounts.set(several),
+                        Err(why) => missing.set(Some(why)),
+                    }
+                });
             } else {
                 phone.sign_in(SignIn {
                     extension: who,

@@ -9,21 +9,19 @@ use crate::{model::Line, state::use_phone};
 #[component]
 pub fn Outcome(missing: RwSignal<Option<&'static str>>) -> impl IntoView {
     let phone = use_phone();
-    let line = move || match phone.line.get() {
-        Line::Refused { why } => Some(("Signing in failed.", why)),
-        Line::Down { why, .. } => Some(("The server can't be reached.", why)),
+    let words = move || match (missing.get(), phone.line.get()) {
+        (Some(missing), _) => Some(missing.to_owned()),
+        (None, Line::Refused { why }) => Some(why),
+        (None, Line::Down { why, .. }) => Some(why + " It is tried again by itself."),
         _ => None,
-    };
-    let words = move || match missing.get() {
-        Some(missing) => Some((missing, String::new())),
-        None => line(),
     };
     view! {
         <StatusLight/>
         <div role="alert">
-            {live(move || words().map(|(what, why)| view! {
-                <p class="outcome"><strong>{what}</strong> " " {why}</p>
-            }.into_any()))}
+            {live(move || words().map(|mut what| {
+                let then = what.split_off(what.find(". ").map_or(what.len(), |at| at + 1));
+                view! { <p class="outcome"><strong>{what}</strong>{then}</p> }.into_any()
+            }))}
         </div>
     }
 }

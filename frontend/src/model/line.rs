@@ -17,7 +17,7 @@ pub enum Line {
         /// Seconds until the next try by itself; `None` while one is under way.
         retry_in: Option<u32>,
     },
-    /// The password was refused; only the user can mend it.
+    /// Nobody can be signed in: the password was refused, or a session is over. Only the user can mend it.
     Refused {
         /// What the server said, in words.
         why: String,

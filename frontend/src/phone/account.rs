@@ -169,8 +169,10 @@ impl Core {
                 self.close(now);
                 self.identity = None;
                 connect_early(None);
-                self.light.refused =
-                    Some("The server does not know this extension with this password.".into());
+                self.light.refused = Some(
+                    "The server does not know this extension with this password. Check both."
+                        .into(),
+                );
                 return;
             }
             RegistrationState::Unregistered => return self.finish_leaving(now),

@@ -77,6 +77,11 @@ impl Core {
         }
     }
 
+    /// Somebody tries again: why it failed before is of no more use.
+    pub(crate) fn forget_refusal(&mut self) {
+        self.light.refused = None;
+    }
+
     pub(super) fn on_left(&mut self, now: Moment) {
         self.close(now);
         spawn_local(server::sign_out());

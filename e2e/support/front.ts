@@ -6,8 +6,8 @@
 
 import http from 'node:http';
 import net from 'node:net';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { freePort } from './ports.ts';
 
 type Page = { type: string; body: string };
 
@@ -19,12 +19,14 @@ export class Front {
   private readonly dead = new WeakSet<Duplex>();
   private silent = false;
   private server = this.listener();
-  private port = 0;
 
-  private constructor(private readonly gateway: URL) {}
+  private constructor(
+    private readonly gateway: URL,
+    private readonly port: number,
+  ) {}
 
   static async before(gateway: string): Promise<Front> {
-    const front = new Front(new URL(gateway));
+    const front = new Front(new URL(gateway), await freePort());
     await front.restore();
     return front;
   }
@@ -65,7 +67,6 @@ export class Front {
     await new Promise<void>((ready, failed) => {
       this.server.once('error', failed).listen(this.port, 'localhost', ready);
     });
-    this.port = (this.server.address() as AddressInfo).port;
   }
 
   private listener(): http.Server {

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { freePort } from './ports.ts';
 import { Program } from './program.ts';
 
 const PROGRAM = process.env.E2E_GATEWAY ?? '../target/debug/sidetone';
@@ -26,7 +27,7 @@ export class Gateway {
     /** Where it serves, without a slash at the end. */
     readonly url: string,
     private program: Program,
-    private readonly run: (listen: string) => Program,
+    private readonly run: () => Program,
     private readonly data: string,
   ) {}
 
@@ -41,11 +42,12 @@ export class Gateway {
     }
     // Several of them run at once.
     const env = { ...process.env, SIDETONE_MEDIA_LISTEN: '0.0.0.0:0', ...settings };
-    const run = (listen: string) => {
+    const listen = `127.0.0.1:${await freePort()}`;
+    const run = () => {
       const [command, ...args] = [...shell, PROGRAM, 'serve', ...people, '--listen', listen, '--data', data];
       return Program.start(command, args, { env });
     };
-    const program = run('127.0.0.1:0');
+    const program = run();
     return new Gateway(await Gateway.address(program), program, run, data);
   }
 
@@ -70,7 +72,7 @@ export class Gateway {
 
   /** Starts it anew, where and with what it was. */
   async restart(): Promise<void> {
-    this.program = this.run(`127.0.0.1:${new URL(this.url).port}`);
+    this.program = this.run();
     await Gateway.address(this.program);
   }
 

@@ -1,6 +1,7 @@
 /** The app as a person sees it: roles and names. */
 
 import { expect, type Locator, type Page } from '@playwright/test';
+import { readEverythingStored } from './stored.ts';
 
 export type Person = { extension: string; name: string; password: string };
 
@@ -36,8 +37,21 @@ export class Phone {
     await this.page.getByRole('button', { name: 'Sign in' }).click();
   }
 
-  async expectLine(line: Line): Promise<void> {
-    await expect(this.status).toHaveAttribute('data-line', line);
+  /** The same at the gateway, when it is asked for a name. */
+  async signInByName(name: string, password: string): Promise<void> {
+    await this.page.getByRole('textbox', { name: 'Name' }).fill(name);
+    await this.page.getByRole('textbox', { name: 'Password' }).fill(password);
+    await this.button('Sign in').click();
+  }
+
+  async expectLine(line: Line, options?: { timeout: number }): Promise<void> {
+    await expect(this.status).toHaveAttribute('data-line', line, options);
+  }
+
+  /** Waits until the browser keeps so many sign-ins: they are written while the phone is in use. */
+  async expectKept(signIns: number): Promise<void> {
+    const kept = async () => (await this.page.evaluate(readEverythingStored)).records;
+    await expect.poll(kept, { message: 'sign-ins that are kept' }).toBe(signIns);
   }
 
   /** Types a number and calls it. */
@@ -97,6 +111,11 @@ export class Card {
 
   async hangUp(): Promise<void> {
     await this.button('Hang up').click();
+  }
+
+  /** Hangs up, and both sides say so; their cards stay for five seconds only. */
+  async hangUpOn(other: Card): Promise<void> {
+    await Promise.all([this.expectEnd('You hung up'), other.expectEnd('They hung up'), this.hangUp()]);
   }
 
   /** Presses keys of the call's own pad. */

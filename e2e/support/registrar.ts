@@ -18,7 +18,7 @@ export class Registrar {
 
   private constructor(
     private readonly socket: Socket,
-    private readonly password: string,
+    readonly password: string,
   ) {
     socket.on('message', (message, from) => {
       const answer = this.answer(message.toString());

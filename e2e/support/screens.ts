@@ -1,15 +1,21 @@
 /** The states of the app that are looked at: by axe, and by eye as pictures. */
 
+import { expect } from '@playwright/test';
+import type { Front } from './front.ts';
+import { ask, type Configured, type Gateway } from './gateway.ts';
 import { alice, bob, echo, type Phone } from './phone.ts';
 import type { OpenOptions, Phones } from './test.ts';
-import type { Front } from './front.ts';
 import { NO_CONNECTION, type Troubles } from './troubles.ts';
-import { expect } from '@playwright/test';
+
+type Place = { front: Front; troubles: Troubles; another: (configured: Configured) => Promise<Gateway> };
 
 type Screen = {
   name: string;
-  show(phones: Phones, options: OpenOptions, place: { front: Front; troubles: Troubles }): Promise<Phone>;
+  show(phones: Phones, options: OpenOptions, place: Place): Promise<Phone>;
 };
+
+/** What moves is drawn anew all the time, which is a lot without a graphics card. */
+const still: OpenOptions = { reducedMotion: 'reduce' };
 
 export const screens: Screen[] = [
   { name: 'sign-in', show: (phones, options) => phones.open(options) },
@@ -22,12 +28,65 @@ export const screens: Screen[] = [
       return phone;
     },
   },
+  {
+    name: 'name-refused',
+    async show(phones, options, { troubles }) {
+      troubles.allow(/401/);
+      const phone = await phones.open(options);
+      await phone.button('Use your name instead').click();
+      await phone.signInByName('alice', 'wrong');
+      await expect(phone.page.getByRole('alert').filter({ hasText: 'Name or password is wrong.' })).toBeVisible();
+      return phone;
+    },
+  },
+  {
+    name: 'several-accounts',
+    async show(phones, options, { another }) {
+      const account = (number: string, name: string) => `
+[[extension]]
+number = "${number}"
+name = "${name}"
+secret = "secret of ${number}"
+[[account]]
+person = "ann"
+user = "${number}"
+`;
+      const gateway = await another({
+        config: `
+[switch]
+domain = "own.example"
+[[person]]
+name = "ann"
+password = "${ask(['hash-password'], 'the password of ann')}"
+${account('201', 'Ann')}${account('202', 'Front desk')}${account('203', 'Emergency line of the night porters')}`,
+      });
+      const phone = await phones.open({ ...options, url: gateway.url });
+      await phone.signInByName('ann', 'the password of ann');
+      await expect(phone.page.getByRole('region', { name: 'Which account do you want to use?' })).toBeVisible();
+      return phone;
+    },
+  },
+  {
+    name: 'session-over',
+    async show(phones, options, { troubles }) {
+      troubles.allow(/401/);
+      const phone = await phones.open(options);
+      await phone.button('Use your name instead').click();
+      await phone.signInByName('alice', 'alice-demo');
+      await phone.expectLine('ready');
+      const tab = await phones.tab(phone);
+      await tab.expectLine('ready');
+      await phone.signOut();
+      await expect(tab.page.getByRole('alert').filter({ hasText: 'Your session is over.' })).toBeVisible();
+      return tab;
+    },
+  },
   { name: 'idle', show: (phones, options) => phones.of(alice, options) },
   {
     name: 'incoming',
     async show(phones, options) {
       const phone = await phones.of(alice, options);
-      await (await phones.of(bob)).call(alice);
+      await (await phones.of(bob, still)).call(alice);
       await expect(phone.pop(bob)).toBeVisible();
       return phone;
     },
@@ -35,7 +94,7 @@ export const screens: Screen[] = [
   {
     name: 'ringing',
     async show(phones, options) {
-      await phones.of(bob);
+      await phones.of(bob, still);
       const phone = await phones.of(alice, options);
       await (await phone.call(bob)).expectPhase('ringing');
       return phone;
@@ -55,7 +114,7 @@ export const screens: Screen[] = [
   {
     name: 'muted-and-second-call',
     async show(phones, options) {
-      const b = await phones.of(bob);
+      const b = await phones.of(bob, still);
       const phone = await phones.of(alice, options);
       const card = await phone.call(echo);
       await card.expectPhase('active');

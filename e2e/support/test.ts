@@ -8,7 +8,7 @@ import {
   type TestInfo,
 } from '@playwright/test';
 import { Front } from './front.ts';
-import { Gateway } from './gateway.ts';
+import { Gateway, type Configured } from './gateway.ts';
 import { Phone, type Person } from './phone.ts';
 import { installProbe } from './probe.ts';
 import { Troubles } from './troubles.ts';
@@ -31,6 +31,8 @@ type Options = {
 
 type Fixtures = {
   gateway: Gateway;
+  /** Starts one more. It ends after the phones, which would complain of it. */
+  another: (configured: Configured) => Promise<Gateway>;
   /** A cable to the gateway that can be cut. */
   front: Front;
   /** Errors the browsers reported; a test fails for those it did not allow. */
@@ -41,6 +43,10 @@ type Fixtures = {
 /** Lets a test use a gateway, and looks how it fared. */
 export async function lend(gateway: Gateway, use: (gateway: Gateway) => Promise<void>, info: TestInfo) {
   await use(gateway);
+  await end(gateway, info);
+}
+
+async function end(gateway: Gateway, info: TestInfo): Promise<void> {
   const survived = gateway.alive;
   await gateway.stop();
   if (info.status !== info.expectedStatus) {
@@ -57,6 +63,16 @@ export const test = base.extend<Options & Fixtures>({
     await lend(await Gateway.start({ settings }), use, info);
   },
 
+  another: async ({}, use, info) => {
+    const started: Gateway[] = [];
+    await use(async (configured) => {
+      const gateway = await Gateway.start(configured);
+      started.push(gateway);
+      return gateway;
+    });
+    for (const gateway of started) await end(gateway, info);
+  },
+
   front: async ({ gateway }, use) => {
     const front = await Front.before(gateway.url);
     await use(front);
@@ -69,7 +85,8 @@ export const test = base.extend<Options & Fixtures>({
     expect(troubles.left()).toEqual([]);
   },
 
-  phones: async ({ browser, gateway, troubles }, use) => {
+  // What they are connected with must outlive them: they would complain if it were gone.
+  phones: async ({ browser, gateway, another: _, front: __, troubles }, use) => {
     const contexts: BrowserContext[] = [];
     const open = async ({ microphone = 'granted', url = gateway.url, ...options }: OpenOptions = {}) => {
       const context = await browser.newContext({

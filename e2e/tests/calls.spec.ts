@@ -30,18 +30,12 @@ test('both hear each other, and mute silences', async ({ phones }) => {
 
 test('the caller hangs up', async ({ phones }) => {
   const { atA, atB } = await talking(phones);
-  await atA.hangUp();
-  await atA.expectEnd('You hung up');
-  await atB.expectEnd('They hung up');
+  await atA.hangUpOn(atB);
 });
 
 test('the called hangs up', async ({ phones }) => {
-  const { a, atA, atB } = await talking(phones);
-  await atB.hangUp();
-  await atB.expectEnd('You hung up');
-  await atA.expectEnd('They hung up');
-  await atA.button('Dismiss').click();
-  await expect(a.cards).toHaveCount(0);
+  const { atA, atB } = await talking(phones);
+  await atB.hangUpOn(atA);
 });
 
 test('the called rejects', async ({ phones }) => {
@@ -58,14 +52,16 @@ test('it rings on both sides until the caller gives up', async ({ phones }) => {
   await expect(b.pop(alice)).toBeVisible();
   await atA.expectPhase('ringing');
   await expectTones(a.page, 440, 480);
-  await atA.hangUp();
-  await atA.expectEnd('Cancelled');
-  await b.card(alice).expectEnd('Missed call');
+  await Promise.all([atA.expectEnd('Cancelled'), atA.hangUp()]);
+  const missed = b.card(alice);
+  await missed.expectEnd('Missed call');
   await expect(b.pop(alice)).toHaveCount(0);
+  await missed.button('Dismiss').click();
+  await expect(b.cards).toHaveCount(0);
 });
 
 test.describe('when nobody answers', () => {
-  test.use({ settings: { SIDETONE_SWITCH_NO_ANSWER: '2s' } });
+  test.use({ settings: { SIDETONE_SWITCH_NO_ANSWER: '5s' } });
 
   test('the call ends by itself, and the called reads that it was missed', async ({ phones }) => {
     const [a, b] = await Promise.all([phones.of(alice), phones.of(bob)]);
@@ -82,11 +78,12 @@ test('one of two devices answers, the other stops and missed nothing', async ({ 
   const atA = await a.call(bob);
   await expect(desk.pop(alice)).toBeVisible();
   await expect(mobile.pop(alice)).toBeVisible();
-  const atDesk = await desk.answer(alice);
+  // Its card stays for five seconds only.
+  const stopped = mobile.card(alice).expectEnd('Answered on another device');
+  const [atDesk] = await Promise.all([desk.answer(alice), stopped]);
+  await expect(mobile.pop(alice)).toHaveCount(0);
   await atDesk.expectPhase('active');
   await atA.expectPhase('active');
-  await expect(mobile.pop(alice)).toHaveCount(0);
-  await mobile.card(alice).expectEnd('Answered on another device');
   await expect(mobile.page.getByText('Missed')).toHaveCount(0);
   await expectSound(a.page);
 });

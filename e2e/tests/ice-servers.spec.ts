@@ -1,6 +1,5 @@
 /** Servers that help to find a way for sound: who has signed in gets credentials of them. */
 
-import { Gateway } from '../support/gateway.ts';
 import { alice, type Phone } from '../support/phone.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -19,32 +18,26 @@ const servers = (phone: Phone) =>
   phone.page.evaluate(() => (globalThis as unknown as { sidetone: { ice?: RTCIceServer[] } }).sidetone.ice);
 
 for (const way of ['extension', 'name'] as const) {
-  test(`who signs in by ${way} gets credentials, and nobody before`, async ({ phones }) => {
-    const gateway = await Gateway.start({ config });
-    try {
-      const phone = await phones.open({ url: gateway.url });
-      const { page } = phone;
-      const asked: string[] = [];
-      page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-      await page.reload();
-      await expect(phone.button('Sign in')).toBeVisible();
-      expect((await page.request.get(gateway.url + PATH)).status()).toBe(401);
-      expect(asked).not.toContain(PATH);
-      if (way === 'name') {
-        await phone.button('Use your name instead').click();
-        await page.getByRole('textbox', { name: 'Name' }).fill('alice');
-        await page.getByRole('textbox', { name: 'Password' }).fill('alice-demo');
-        await phone.button('Sign in').click();
-      } else {
-        await phone.signIn(alice);
-      }
-      await phone.expectLine('ready');
-      await expect.poll(() => servers(phone)).toEqual([
-        { urls: ['turn:turn.invalid'], username: expect.any(String), credential: expect.any(String) },
-      ]);
-      expect(asked.filter((path) => path === PATH)).toHaveLength(1);
-    } finally {
-      await gateway.stop();
+  test(`who signs in by ${way} gets credentials, and nobody before`, async ({ another, phones }) => {
+    const gateway = await another({ config });
+    const phone = await phones.open({ url: gateway.url });
+    const { page } = phone;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.reload();
+    await expect(phone.button('Sign in')).toBeVisible();
+    expect((await page.request.get(gateway.url + PATH)).status()).toBe(401);
+    expect(asked).not.toContain(PATH);
+    if (way === 'name') {
+      await phone.button('Use your name instead').click();
+      await phone.signInByName('alice', 'alice-demo');
+    } else {
+      await phone.signIn(alice);
     }
+    await phone.expectLine('ready');
+    await expect.poll(() => servers(phone)).toEqual([
+      { urls: ['turn:turn.invalid'], username: expect.any(String), credential: expect.any(String) },
+    ]);
+    expect(asked.filter((path) => path === PATH)).toHaveLength(1);
   });
 }

@@ -23,15 +23,18 @@ async function withProfile(use: (context: BrowserContext) => Promise<void>): Pro
   }
 }
 
-const activeWorker = (page: Page) =>
-  page.evaluate(async () => (await navigator.serviceWorker.ready).active?.scriptURL);
+/** The address of the worker that has taken charge of a page. */
+async function worker(page: Page): Promise<string> {
+  const charged = await page.waitForFunction(() => navigator.serviceWorker.controller?.scriptURL);
+  return (await charged.jsonValue())!;
+}
 
 test('can be installed', async ({ gateway, troubles }) => {
   await withProfile(async (context) => {
     troubles.watch(context);
     const page = await context.newPage();
     await page.goto(gateway.url);
-    expect(await activeWorker(page)).toMatch(/^http:\/\/.*\.js$/);
+    expect(await worker(page)).toMatch(/^http:\/\/.*\.js$/);
 
     const devtools = await context.newCDPSession(page);
     const { installabilityErrors } = await devtools.send('Page.getInstallabilityErrors');
@@ -51,7 +54,7 @@ test('can be installed', async ({ gateway, troubles }) => {
 test('starts without the network', async ({ phones, front, troubles }) => {
   troubles.allow(/WebSocket connection to|Failed to load resource|ERR_|Failed to fetch/);
   const phone = await phones.open({ url: front.url });
-  await activeWorker(phone.page);
+  await worker(phone.page);
   // The first visit filled the worker's cache; the second is served from there.
   await phone.page.reload();
   await expect(phone.button('Sign in')).toBeVisible();
@@ -64,7 +67,8 @@ test('offers a newer version, and takes it when told', async ({ phones, front })
   const phone = await phones.open({ url: front.url });
   await phone.signIn(alice, { remember: true });
   await phone.expectLine('ready');
-  const path = new URL((await activeWorker(phone.page))!).pathname;
+  await phone.expectKept(1);
+  const path = new URL(await worker(phone.page)).pathname;
   const toast = phone.button('Reload now');
   await expect(toast).toHaveCount(0);
 

@@ -6,30 +6,32 @@ import { expect, test } from '../support/test.ts';
 async function tabTo(page: Page, name: RegExp): Promise<void> {
   for (let presses = 0; presses < 40; presses += 1) {
     await page.keyboard.press('Tab');
-    const focused = page.locator(':focus');
-    if ((await focused.count()) === 1 && name.test(await focused.evaluate(accessibleName))) {
-      expect(await focused.evaluate(hasRing), `${name} shows that it has the focus`).toBe(true);
+    const { name: focused, ring } = await page.evaluate(focus);
+    if (name.test(focused)) {
+      expect(ring, `${name} shows that it has the focus`).toBe(true);
       return;
     }
   }
   throw new Error(`No way by Tab to ${name}`);
 }
 
-/** A field may let its frame show the ring. */
-function hasRing(element: Element): boolean {
-  const { outlineStyle, outlineWidth } = getComputedStyle(element);
-  if (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) return true;
-  return element.parentElement?.matches(':focus-within') === true && element.tagName === 'INPUT'
-    ? hasRing(element.parentElement)
-    : false;
+/** Runs in the page: what has the focus, all in one moment. */
+function focus(): { name: string; ring: boolean } {
+  const element = document.querySelector<HTMLInputElement>(':focus');
+  const hasRing = (element?: Element | null): boolean => {
+    if (!element) return false;
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    if (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) return true;
+    // A field may let its frame show the ring.
+    return element.tagName === 'INPUT' && hasRing(element.parentElement);
+  };
+  const name = element?.getAttribute('aria-label') ?? element?.labels?.[0]?.textContent ?? element?.textContent ?? '';
+  return { name: name.trim(), ring: hasRing(element) };
 }
-
-const accessibleName = (element: Element): string =>
-  element.getAttribute('aria-label') ??
-  ((element as HTMLInputElement).labels?.[0]?.textContent || element.textContent || '').trim();
 
 test('signs in, calls, answers and hangs up by keyboard alone', async ({ phones }) => {
   const a = await phones.open();
+  await expect(a.button('Sign in')).toBeVisible();
   await tabTo(a.page, /^Extension/);
   await a.page.keyboard.type(alice.extension);
   await tabTo(a.page, /^Password/);
@@ -52,7 +54,9 @@ test('signs in, calls, answers and hangs up by keyboard alone', async ({ phones 
   await a.page.keyboard.press('Space');
   await expect(a.card(bob).button('Mute')).toHaveAttribute('aria-pressed', 'true');
   await tabTo(a.page, /^Hang up/);
-  await a.page.keyboard.press('Enter');
-  await a.card(bob).expectEnd('You hung up');
-  await b.card(alice).expectEnd('They hung up');
+  await Promise.all([
+    a.card(bob).expectEnd('You hung up'),
+    b.card(alice).expectEnd('They hung up'),
+    a.page.keyboard.press('Enter'),
+  ]);
 });

@@ -6,9 +6,9 @@ const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height
 const themes = ['light', 'dark'] as const;
 
 for (const screen of screens) {
-  test(`${screen.name} is accessible and fits, wide and narrow, light and dark`, async ({ phones, front, troubles }) => {
+  test(`${screen.name} is accessible and fits, wide and narrow, light and dark`, async ({ phones, front, another, troubles }) => {
     const options = { viewport: sizes.wide, reducedMotion: 'reduce' } as const;
-    const { page } = await screen.show(phones, options, { front, troubles });
+    const { page } = await screen.show(phones, options, { front, troubles, another });
     for (const [size, viewport] of Object.entries(sizes)) {
       await page.setViewportSize(viewport);
       for (const theme of themes) {

@@ -93,14 +93,9 @@ test('signs in by name with a password that never reaches the browser', async ({
     const page = await context.newPage();
     await page.goto(gateway.url);
     const phone = new Phone(page);
-    const signIn = async (password: string) => {
-      await page.getByRole('textbox', { name: 'Name' }).fill('ann');
-      await page.getByRole('textbox', { name: 'Password' }).fill(password);
-      await phone.button('Sign in').click();
-    };
-    await signIn('another password');
-    await expect(page.getByRole('alert').filter({ hasText: 'Name or password is wrong.' })).toBeVisible();
-    await signIn(PASSWORD);
+    await phone.signInByName('ann', 'another password');
+    await expect(page.getByRole('alert').filter({ hasText: 'Name or password is wrong. Check both.' })).toBeVisible();
+    await phone.signInByName('ann', PASSWORD);
     await phone.expectLine('ready');
     await expect(phone.status).toHaveAccessibleName(/^Ready.*201/);
     // Only a demonstration says what its services are called.
@@ -153,13 +148,19 @@ test('signs in by name with a password that never reaches the browser', async ({
   }
 });
 
-test('whoever signs out is registered nowhere any more, and out in every tab', async ({ phones, troubles }) => {
+const withPbx = test.extend<{ pbx: Registrar }>({
+  pbx: async ({}, use) => {
+    const pbx = await Registrar.start(canary());
+    await use(pbx);
+    pbx.stop();
+  },
+});
+
+withPbx('whoever signs out is registered nowhere any more, and out in every tab', async ({ pbx, another, phones, troubles }) => {
   // The other tab asks for its way back in.
   troubles.allow(/401/);
-  const secret = canary();
-  const pbx = await Registrar.start(secret);
-  const gateway = await Gateway.start({
-    settings: { SIDETONE_BRIDGE_LISTEN: '127.0.0.1:0', SIDETONE_ACCOUNT_0_SECRET: secret },
+  const gateway = await another({
+    settings: { SIDETONE_BRIDGE_LISTEN: '127.0.0.1:0', SIDETONE_ACCOUNT_0_SECRET: pbx.password },
     config: `
 [[upstream]]
 name = "office"
@@ -177,46 +178,32 @@ upstream = "office"
 user = "201"
 `,
   });
-  try {
-    const phone = await phones.open({ url: gateway.url });
-    const signIn = async () => {
-      await phone.page.getByRole('textbox', { name: 'Name' }).fill('ann');
-      await phone.page.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
-      await phone.button('Sign in').click();
-      await phone.expectLine('ready');
-    };
-    await signIn();
-    expect(pbx.contacts.size).toBe(1);
-    await phone.signOut();
-    await expect(phone.button('Sign in')).toBeVisible();
-    await expect.poll(() => pbx.contacts.size).toBe(0);
-    expect(pbx.granted).toEqual([600, 0]);
+  const phone = await phones.open({ url: gateway.url });
+  await phone.signInByName('ann', PASSWORD);
+  await phone.expectLine('ready');
+  expect(pbx.contacts.size).toBe(1);
+  await phone.signOut();
+  await expect(phone.button('Sign in')).toBeVisible();
+  await expect.poll(() => pbx.contacts.size).toBe(0);
+  expect(pbx.granted).toEqual([600, 0]);
 
-    await signIn();
-    const tab = await phones.tab(phone);
-    await tab.expectLine('ready');
-    expect(pbx.contacts.size).toBe(2);
-    await phone.signOut();
-    await expect(tab.page.getByRole('alert').filter({ hasText: 'Your session is over. Sign in again.' })).toBeVisible();
-    await expect(tab.dialer).toHaveCount(0);
-    await expect(phone.button('Sign in')).toBeVisible();
-    expect(pbx.contacts.size).toBe(1);
-  } finally {
-    await gateway.stop();
-    pbx.stop();
-  }
+  await phone.signInByName('ann', PASSWORD);
+  await phone.expectLine('ready');
+  const tab = await phones.tab(phone);
+  await tab.expectLine('ready');
+  expect(pbx.contacts.size).toBe(2);
+  await phone.signOut();
+  await expect(tab.page.getByRole('alert').filter({ hasText: 'Your session is over. Sign in again.' })).toBeVisible();
+  await expect(tab.dialer).toHaveCount(0);
+  await expect(phone.button('Sign in')).toBeVisible();
+  expect(pbx.contacts.size).toBe(1);
 });
 
 test('who signs out and at once in again is in', async ({ phones }) => {
   const phone = await phones.open();
   const { page } = phone;
   await phone.button('Use your name instead').click();
-  const signIn = async (name: string) => {
-    await page.getByRole('textbox', { name: 'Name' }).fill(name);
-    await page.getByRole('textbox', { name: 'Password' }).fill(`${name}-demo`);
-    await phone.button('Sign in').click();
-  };
-  await signIn('alice');
+  await phone.signInByName('alice', 'alice-demo');
   await phone.expectLine('ready');
   // The network holds up what ends the session.
   let letGo = () => {};
@@ -227,7 +214,7 @@ test('who signs out and at once in again is in', async ({ phones }) => {
   });
   await phone.signOut();
   await phone.button('Use your name instead').click();
-  await signIn('bob');
+  await phone.signInByName('bob', 'bob-demo');
   letGo();
   await phone.expectLine('ready');
   await expect(phone.status).toHaveAccessibleName(/^Ready.*102/);
@@ -236,7 +223,7 @@ test('who signs out and at once in again is in', async ({ phones }) => {
   await expect(phone.status).toHaveAccessibleName(/^Ready.*102/);
 });
 
-test('whoever has several accounts chooses one', async ({ phones }) => {
+test('whoever has several accounts chooses one', async ({ another, phones }) => {
   const extension = (number: string, name: string) => `
 [[extension]]
 number = "${number}"
@@ -247,7 +234,7 @@ secret = "${canary()}"
 person = "ann"
 user = "${number}"
 `;
-  const gateway = await Gateway.start({
+  const gateway = await another({
     config: `
 [switch]
 domain = "own.example"
@@ -257,41 +244,53 @@ name = "ann"
 password = "${ask(['hash-password'], PASSWORD)}"
 ${extension('202', 'Front desk')}${extension('201', 'Ann')}`,
   });
-  try {
-    const phone = await phones.open({ url: gateway.url });
-    const { page } = phone;
-    const signIn = async () => {
-      await page.getByRole('textbox', { name: 'Name' }).fill('ann');
-      await page.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
-      await phone.button('Sign in').click();
-      const choice = page.getByRole('region', { name: 'Which account do you want to use?' });
-      await expect(choice.getByRole('button')).toHaveText(['Ann 201@own.example', 'Front desk 202@own.example']);
-      await expect(phone.button('Sign in')).toBeHidden();
-      return choice;
-    };
-    const first = await signIn();
-    await first.getByRole('button', { name: 'Front desk' }).click();
-    await phone.expectLine('ready');
-    await expect(phone.status).toHaveAccessibleName(/^Ready.*202/);
-    await page.reload();
-    await phone.expectLine('ready');
-    await expect(phone.status).toHaveAccessibleName(/^Ready.*202/);
-    await phone.signOut();
-    const second = await signIn();
-    await second.getByRole('button', { name: 'Ann' }).click();
-    await phone.expectLine('ready');
-    await expect(phone.status).toHaveAccessibleName(/^Ready.*201/);
-  } finally {
-    await gateway.stop();
-  }
+  const phone = await phones.open({ url: gateway.url });
+  const { page } = phone;
+  const signIn = async () => {
+    await phone.signInByName('ann', PASSWORD);
+    const choice = page.getByRole('region', { name: 'Which account do you want to use?' });
+    await expect(choice.getByRole('button')).toHaveText(['Ann 201@own.example', 'Front desk 202@own.example']);
+    await expect(phone.button('Sign in')).toBeHidden();
+    return choice;
+  };
+  const first = await signIn();
+  await first.getByRole('button', { name: 'Front desk' }).click();
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/^Ready.*202/);
+  await page.reload();
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/^Ready.*202/);
+  await phone.signOut();
+  const second = await signIn();
+  await second.getByRole('button', { name: 'Ann' }).click();
+  await phone.expectLine('ready');
+  await expect(phone.status).toHaveAccessibleName(/^Ready.*201/);
+});
+
+test('a second click asks the gateway no second time', async ({ phones }) => {
+  const phone = await phones.open();
+  const { page } = phone;
+  let letGo = () => {};
+  const held = new Promise<void>((done) => (letGo = done));
+  let asked = 0;
+  await page.route('**/api/v1/session', async (route) => {
+    asked += 1;
+    await held;
+    await route.continue();
+  });
+  await phone.button('Use your name instead').click();
+  await phone.signInByName('alice', 'alice-demo');
+  await expect(phone.button('Connecting…')).toBeDisabled();
+  await page.getByRole('textbox', { name: 'Password' }).press('Enter');
+  letGo();
+  await phone.expectLine('ready');
+  expect(asked).toBe(1);
 });
 
 test('a demonstration knows its people by name, too', async ({ phones }) => {
   const phone = await phones.open();
   await phone.button('Use your name instead').click();
-  await phone.page.getByRole('textbox', { name: 'Name' }).fill('alice');
-  await phone.page.getByRole('textbox', { name: 'Password' }).fill('alice-demo');
-  await phone.button('Sign in').click();
+  await phone.signInByName('alice', 'alice-demo');
   await phone.expectLine('ready');
   await expect(phone.status).toHaveAccessibleName(/^Ready.*101/);
 });
@@ -300,9 +299,7 @@ test('comes back by itself when the gateway was away', async ({ phones, front, t
   troubles.allow(/WebSocket connection to|Failed to load resource|ERR_CONNECTION|Failed to fetch|fetching the script/);
   const phone = await phones.open({ url: front.url });
   await phone.button('Use your name instead').click();
-  await phone.page.getByRole('textbox', { name: 'Name' }).fill('alice');
-  await phone.page.getByRole('textbox', { name: 'Password' }).fill('alice-demo');
-  await phone.button('Sign in').click();
+  await phone.signInByName('alice', 'alice-demo');
   await phone.expectLine('ready');
   await front.cut();
   await phone.expectLine('down');

@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -157,8 +157,6 @@ where
     // A frame is only read when the upstream has room for what it may carry.
     let mut room = false;
     let mut guest = Guest::new(door);
-    // Who was sent away isn't read for a while.
-    let mut pause: Option<Pin<Box<Sleep>>> = None;
     loop {
         let step = tokio::select! {
             () = &mut closing => Err(End::Shutdown),
@@ -176,35 +174,26 @@ where
                 room = true;
                 ready.map_err(End::from)
             }
-            () = poll_fn(|context| poll_end(&mut pause, context)), if pause.is_some() => {
-                pause = None;
-                Ok(())
+            verdict = poll_fn(|context| guest.poll_verdict(context)), if !guest.is_heard() => {
+                obey(verdict, socket, inbound, &mut room, limits).await
             }
-            frame = socket.next(), if room && pause.is_none() => {
+            frame = socket.next(), if room && guest.is_heard() => {
                 silence.broken(limits);
                 if silence.until < alarm.deadline() {
                     alarm.as_mut().reset(silence.until);
                 }
                 match sip_bytes(frame) {
-                    Ok(Some(bytes)) => match door.judge(bytes) {
-                        Verdict::Enters(bytes) => {
-                            room = false;
-                            guest.on_received(&bytes);
-                            inbound.deliver(bytes).map_err(End::from)
-                        }
-                        Verdict::Refused(answer) => {
-                            pause = Some(Box::pin(sleep(guest.on_refused(Instant::now()))));
-                            send(socket, sip_message(answer), limits).await
-                        }
-                        Verdict::Dropped => Ok(()),
-                    },
+                    Ok(Some(bytes)) => {
+                        let verdict = guest.on_received(bytes);
+                        obey(verdict, socket, inbound, &mut room, limits).await
+                    }
                     Ok(None) => Ok(()),
                     Err(end) => Err(end),
                 }
             }
             () = &mut alarm => {
                 guest.give_up();
-                let asks = silence.on_alarm(limits, room && pause.is_none());
+                let asks = silence.on_alarm(limits, room && guest.is_heard());
                 alarm.as_mut().reset(silence.until);
                 match asks {
                     Ok(true) => send(socket, Message::Ping(Bytes::new()), limits).await,
@@ -231,6 +220,27 @@ where
             Err(end) => return end,
             Ok(()) => {}
         }
+    }
+}
+
+/// Does with a message what the door says, if it says anything.
+async fn obey<S>(
+    verdict: Option<Verdict>,
+    socket: &mut WebSocketStream<S>,
+    inbound: &mut dyn Inbound,
+    room: &mut bool,
+    limits: &Limits,
+) -> Result<(), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match verdict {
+        Some(Verdict::Enters(bytes)) => {
+            *room = false;
+            inbound.deliver(bytes).map_err(End::from)
+        }
+        Some(Verdict::Refused(answer)) => send(socket, sip_message(answer), limits).await,
+        Some(Verdict::Dropped) | None => Ok(()),
     }
 }
 

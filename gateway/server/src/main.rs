@@ -10,8 +10,8 @@ use sidetone::open_files::OpenFiles;
 use sidetone::seal::{SealingKey, Whose};
 use sidetone::{Arguments, Config, Gateway, banner, dumps, logging, typed};
 
-/// Many small and short-lived pieces, by several threads: that of the system takes a fifth of the time
-/// and keeps what was given back.
+/// Many small and short-lived pieces, by several threads: that of the system took a fifth of the time of
+/// the thread that carries calls, and keeps what was given back.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
-use crate::support::{Running, assert_alive, close_code, next_message};
+use crate::support::{Client, Flow, Running, assert_alive, close_code, next_message};
 
 #[tokio::test]
 async fn text_and_binary_are_the_same_bytes() {
@@ -116,17 +116,44 @@ fn request(method: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn no_call_begins_while_many_have_not_been_answered_anything() {
-    let mut running = Running::start(Limits::default()).await;
+/// Flows with a call each that nobody has answered anything, as many as may be.
+async fn calling(running: &mut Running) -> Vec<(Client, Flow)> {
     let mut calling = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..16 {
         let (mut client, mut flow) = running.connect().await;
         client.send(Message::text(request("INVITE"))).await.unwrap();
         let heard = flow.receive().await;
         assert_eq!(heard.as_deref(), Some(request("INVITE").as_bytes()));
         calling.push((client, flow));
     }
+    calling
+}
+
+#[tokio::test]
+async fn no_call_begins_while_many_have_not_been_answered_anything() {
+    let mut running = Running::start(Limits::default()).await;
+    let mut calling = calling(&mut running).await;
+    let (mut client, mut flow) = running.connect().await;
+    for method in ["MESSAGE", "INVITE"] {
+        client.send(Message::text(request(method))).await.unwrap();
+    }
+    let heard = flow.receive().await;
+    assert_eq!(heard.as_deref(), Some(request("MESSAGE").as_bytes()));
+
+    // One of them rings, and so the other one may begin.
+    let rings = "SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n";
+    let (other, other_flow) = &mut calling[7];
+    other_flow.outbound.send(rings.into()).await.unwrap();
+    assert_eq!(next_message(other).await, Message::text(rings));
+    let heard = flow.receive().await;
+    assert_eq!(heard.as_deref(), Some(request("INVITE").as_bytes()));
+    assert_eq!(running.edge.refused(), 0);
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_told_when_to_come_back() {
+    let mut running = Running::start(Limits::default()).await;
+    let calling = calling(&mut running).await;
     let (mut client, mut flow) = running.connect().await;
     client.send(Message::text(request("INVITE"))).await.unwrap();
     let refusal = next_message(&mut client).await.into_text().unwrap();
@@ -134,15 +161,9 @@ async fn no_call_begins_while_many_have_not_been_answered_anything() {
     assert!(refusal.contains("\r\nRetry-After: "), "{refusal}");
     assert_eq!(running.edge.refused(), 1);
 
-    // One of them rings, and so another one may begin; nothing else had to wait for that.
-    let rings = "SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n";
-    let (other, other_flow) = &mut calling[50];
-    other_flow.outbound.send(rings.into()).await.unwrap();
-    assert_eq!(next_message(other).await, Message::text(rings));
-    for method in ["MESSAGE", "INVITE"] {
-        client.send(Message::text(request(method))).await.unwrap();
-        let heard = flow.receive().await;
-        assert_eq!(heard.as_deref(), Some(request(method).as_bytes()));
-    }
-    assert_eq!(running.edge.refused(), 1);
+    // What it says after that is heard.
+    client.send(Message::text(request("BYE"))).await.unwrap();
+    let heard = flow.receive().await;
+    assert_eq!(heard.as_deref(), Some(request("BYE").as_bytes()));
+    drop(calling);
 }

@@ -1,7 +1,7 @@
 //! What still gets through when far more is asked than the gateway can do.
 //!
 //! The gateway has one processor. The peak is what it does when there is always enough to do: a
-//! fixed number of attempts under way. Then attempts come at twice and at ten times that rate,
+//! fixed number of attempts under way, of two numbers the better one. Then attempts come at twice and at ten times that rate,
 //! whatever becomes of them, from phones that don't heed Retry-After. Who still waits for an answer
 //! can't try again: that attempt has failed too. An attempt is good if it is served in time.
 
@@ -16,10 +16,10 @@ use super::server::Server;
 const ROUNDS: usize = 5;
 const PHONES: usize = 2_000;
 /// Attempts under way when the peak is sought.
-const ENOUGH: usize = 64;
+const ENOUGH: [usize; 2] = [16, 64];
 const STEP: Duration = Duration::from_secs(3);
 /// Who was sent away isn't heard for as long, and does not belong to the next step.
-const DEAF: Duration = Duration::from_secs(9);
+const DEAF: Duration = Duration::from_millis(600);
 const FACTORS: [f64; 2] = [2.0, 10.0];
 const MUST: f64 = 0.95;
 /// By how much memory may grow under any load, over what it is at the peak.
@@ -58,13 +58,15 @@ fn leave_processor(number: usize) {
 
 fn hold(server: &Server, what: &str, work: Work) -> bool {
     let mut crowd = Crowd::connect(server, PHONES, work);
-    crowd.drive(Demand::UnderWay(ENOUGH), STEP);
+    crowd.drive(Demand::UnderWay(ENOUGH[0]), STEP);
     let mut peaks = Vec::new();
     let mut steps = FACTORS.map(|factor| (factor, Vec::new(), Vec::new()));
     let (mut at_peak, mut most) = (0, 0);
     for _ in 0..ROUNDS {
-        let peak = crowd.drive(Demand::UnderWay(ENOUGH), STEP);
-        at_peak = at_peak.max(peak.memory);
+        let [one, other] = ENOUGH.map(|enough| crowd.drive(Demand::UnderWay(enough), STEP));
+        at_peak = at_peak.max(one.memory).max(other.memory);
+        let is_better = other.goodput() > one.goodput();
+        let peak = if is_better { other } else { one };
         for (factor, ratios, outcomes) in &mut steps {
             let demand = Demand::PerSecond(*factor * peak.goodput());
             let outcome = crowd.drive(demand, STEP);

@@ -1,6 +1,8 @@
 //! The way to talk to the engine.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::AcqRel;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
@@ -69,35 +71,66 @@ impl Command {
 pub(crate) type Act = Box<dyn FnOnce(&mut Bridge, Instant) + Send>;
 
 /// Lets others talk to the engine, which stops when the last one is dropped.
+#[derive(Clone)]
 pub(crate) struct Handle {
-    /// `None` only while this is being dropped.
-    pub(super) commands: Option<Sender<Command>>,
-    pub(super) waker: Arc<Waker>,
+    commands: Arc<Commands>,
 }
 
 impl Handle {
+    pub(super) fn new(commands: Sender<Command>, bell: Arc<Bell>) -> Self {
+        let commands = Some(commands);
+        Self {
+            commands: Arc::new(Commands { commands, bell }),
+        }
+    }
+
     /// An engine that is gone drops the command, and with it where its reply would go.
     pub(crate) fn send(&self, command: Command) {
-        if let Some(commands) = &self.commands {
+        if let Some(commands) = &self.commands.commands {
             let _ = commands.send(command);
+            self.commands.bell.ring();
+        }
+    }
+}
+
+/// What all handles share.
+struct Commands {
+    /// `None` only while this is being dropped.
+    commands: Option<Sender<Command>>,
+    bell: Arc<Bell>,
+}
+
+impl Drop for Commands {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        self.bell.ring();
+    }
+}
+
+/// Wakes the engine; once for all who ring before it looks.
+pub(super) struct Bell {
+    waker: Waker,
+    is_rung: AtomicBool,
+}
+
+impl Bell {
+    pub(super) const fn new(waker: Waker) -> Self {
+        Self {
+            waker,
+            is_rung: AtomicBool::new(false),
+        }
+    }
+
+    /// There is something in the channel, or nobody left who could put something in.
+    fn ring(&self) {
+        if !self.is_rung.swap(true, AcqRel) {
+            // An engine that can't be woken is gone.
             let _ = self.waker.wake();
         }
     }
-}
 
-impl Clone for Handle {
-    fn clone(&self) -> Self {
-        Self {
-            commands: self.commands.clone(),
-            waker: self.waker.clone(),
-        }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        drop(self.commands.take());
-        // An engine that can't be woken is gone.
-        let _ = self.waker.wake();
+    /// To be called before the channel is looked into: who rings from now on wakes anew.
+    pub(super) fn on_heard(&self) {
+        self.is_rung.swap(false, AcqRel);
     }
 }

@@ -44,6 +44,7 @@ use crate::transport::srtp::MAX_TRAILER;
 use crate::{MediaConfig, MediaError};
 use alarm::Alarm;
 use call::{Call, Task};
+use handle::Bell;
 pub(crate) use handle::{CallId, Command, Handle};
 use packets::{send, send_to_browser};
 use rush::Rush;
@@ -69,7 +70,7 @@ pub(crate) struct Engine {
     alarm: Alarm,
     commands: Receiver<Command>,
     /// Closed with the last handle, it could not tell of its end.
-    _waker: Arc<Waker>,
+    bell: Arc<Bell>,
     socket: UdpSocket,
     /// `None` where somebody else has the port.
     streams: Option<Streams>,
@@ -110,7 +111,7 @@ impl Engine {
         options.set_send_buffer_size(SOCKET_BUFFER)?;
         let registry = poll.registry();
         registry.register(&mut socket, SOCKET, Interest::READABLE)?;
-        let waker = Arc::new(Waker::new(registry, WAKER)?);
+        let bell = Arc::new(Bell::new(Waker::new(registry, WAKER)?));
         let alarm = Alarm::new(registry, ALARM)?;
         let streams = Streams::listen(local, registry, LISTENER, FIRST_STREAM);
         if let Err(error) = &streams {
@@ -133,7 +134,7 @@ impl Engine {
             poll,
             alarm,
             commands,
-            _waker: waker.clone(),
+            bell: bell.clone(),
             socket,
             streams,
             unread: Vec::new(),
@@ -148,8 +149,7 @@ impl Engine {
         };
         let thread = thread::Builder::new().name("media".to_owned());
         thread.spawn(move || engine.run())?;
-        let commands = Some(sender);
-        Ok((Handle { commands, waker }, local))
+        Ok((Handle::new(sender, bell), local))
     }
 
     /// Runs until the last handle is gone.
@@ -180,6 +180,7 @@ impl Engine {
             for event in &events {
                 match event.token() {
                     WAKER => {
+                        self.bell.on_heard();
                         if self.on_commands().is_err() {
                             return;
                         }

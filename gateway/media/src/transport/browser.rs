@@ -75,7 +75,8 @@ pub(crate) struct Browser {
     state: State,
     remote: Option<Remote>,
     ice: LiteAgent,
-    /// Apart from what every packet needs.
+    /// Apart from what every packet needs. `None` until there is something to say or to hear: to make
+    /// one takes as long as to relay a hundred packets.
     dtls: Option<Box<Association>>,
     dtls_due: Instant,
     early: Vec<Vec<u8>>,
@@ -125,24 +126,31 @@ impl Browser {
         // RFC 8842 §5.1: another certificate makes another association.
         let same_peer = former.is_some_and(|f| f.fingerprints == remote.fingerprints);
         if !same_peer || self.state == State::Failed {
-            self.associate(now, remote);
+            self.dtls = None;
+            self.keys = None;
+            self.state = State::Connecting(now + CONNECT);
         }
         self.heard = now;
         self.silence_due = Some(now + SILENCE);
         for packet in std::mem::take(&mut self.early) {
             self.handle_dtls(now, &packet);
         }
+        self.say_hello(now);
         Ok(())
     }
 
-    fn associate(&mut self, now: Instant, remote: &Remote) {
-        let identity = &self.shared.identity;
-        let fingerprints = remote.fingerprints.clone();
-        let dtls = Association::new(identity, fingerprints, remote.role, now);
-        self.dtls = Some(Box::new(dtls));
-        self.dtls_due = now;
-        self.keys = None;
-        self.state = State::Connecting(now + CONNECT);
+    /// The association with whom the browser says it is, once it has said so.
+    fn association(&mut self, now: Instant) -> Option<&mut Association> {
+        if self.dtls.is_none() {
+            let Remote {
+                fingerprints, role, ..
+            } = self.remote.as_ref()?;
+            let identity = &self.shared.identity;
+            let dtls = Association::new(identity, fingerprints.clone(), *role, now);
+            self.dtls = Some(Box::new(dtls));
+            self.dtls_due = now;
+        }
+        self.dtls.as_deref_mut()
     }
 
     /// What the browser said of itself last.
@@ -194,18 +202,27 @@ impl Browser {
         self.on_heard(now);
         self.outputs
             .push_back(BrowserOutput::Transmit(from, response));
+        self.say_hello(now);
         Ok(())
     }
 
+    /// If that is our part and there is somebody to say it to.
+    fn say_hello(&mut self, now: Instant) {
+        let is_ours = self.remote.as_ref().is_some_and(|r| r.role == Role::Client);
+        let is_new = self.dtls.is_none() && matches!(self.state, State::Connecting(_));
+        if is_ours && is_new && self.ice.remote().is_some() {
+            let hello = self.association(now).map(|dtls| dtls.handle_timeout(now));
+            self.drain_dtls(hello.unwrap_or(Ok(())));
+        }
+    }
+
     pub(crate) fn handle_dtls(&mut self, now: Instant, packet: &[u8]) {
-        let Some(dtls) = &mut self.dtls else {
-            if self.early.len() < EARLY {
-                self.early.push(packet.to_vec());
-            }
-            return;
-        };
-        let result = dtls.handle_packet(now, packet);
-        self.drain_dtls(now, result);
+        if let Some(dtls) = self.association(now) {
+            let result = dtls.handle_packet(now, packet);
+            self.drain_dtls(result);
+        } else if self.early.len() < EARLY {
+            self.early.push(packet.to_vec());
+        }
     }
 
     /// Leaves the RTP packet within in the first bytes.
@@ -289,7 +306,7 @@ impl Browser {
             && let Some(dtls) = &mut self.dtls
         {
             let result = dtls.handle_timeout(now);
-            self.drain_dtls(now, result);
+            self.drain_dtls(result);
         }
     }
 
@@ -310,7 +327,7 @@ impl Browser {
         self.outputs.pop_front()
     }
 
-    fn drain_dtls(&mut self, now: Instant, mut result: Result<(), DtlsError>) {
+    fn drain_dtls(&mut self, mut result: Result<(), DtlsError>) {
         let Some(dtls) = &mut self.dtls else { return };
         while result.is_ok() {
             match dtls.poll_output() {
@@ -340,8 +357,7 @@ impl Browser {
         if dtls.is_untouched() {
             // Somebody else's nonsense before the browser's hello.
             debug!(%error, "DTLS begins again");
-            **dtls = dtls.renewed(&self.shared.identity, now);
-            self.dtls_due = now;
+            self.dtls = None;
         } else {
             self.fail(&error.to_string());
         }

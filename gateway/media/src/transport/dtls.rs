@@ -140,11 +140,6 @@ impl Association {
         }
     }
 
-    /// A fresh association with the same peer.
-    pub(crate) fn renewed(&self, identity: &Identity, now: Instant) -> Self {
-        Self::new(identity, self.expected.clone(), self.role, now)
-    }
-
     pub(crate) fn role(&self) -> Role {
         self.role
     }

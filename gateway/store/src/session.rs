@@ -87,8 +87,7 @@ impl Store {
         let write = async {
             let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
             // Nobody else writes from here on.
-            let mut older = self.unwritten.all();
-            older.retain(|(key, _)| newest.is_none_or(|(newest, _)| key != newest));
+            let older = self.unwritten.all();
             if let Some(now) = now {
                 sqlx::query("DELETE FROM session WHERE ends <= ?1")
                     .bind(now)
@@ -113,7 +112,7 @@ impl Store {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        self.unwritten.forget(newest.map(|(key, _)| key), &older);
+        self.unwritten.forget(&older);
         if self.unwritten.is_empty() {
             tracing::info!("the disk has room again, and all is written");
         }
@@ -215,4 +214,39 @@ fn read(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         lasts: row.try_get("lasts")?,
         ends: row.try_get("ends")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tenant;
+
+    #[tokio::test]
+    async fn what_found_no_room_is_written_with_what_became_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let tenant = Tenant {
+            id: "one".into(),
+            realm: "one.example".into(),
+            extensions: Vec::new(),
+        };
+        store.put_tenant(&tenant).await.unwrap();
+        let session = |token: u8, ends| Session {
+            token: [token; 32],
+            person: "ann".into(),
+            password: [9; 32],
+            lasts: 60,
+            ends,
+        };
+        for token in [1, 2] {
+            let key = ("one".to_owned(), [token; 32]);
+            let opened = Change::Opened(session(token, 110));
+            assert!(store.unwritten.keep(key, opened));
+        }
+        store.extend_session("one", &[1; 32], 120).await.unwrap();
+        assert!(store.unwritten.is_empty());
+        let found = async |token: u8| store.session("one", &[token; 32], 100).await.unwrap();
+        assert_eq!(found(1).await, Some(session(1, 120)));
+        assert_eq!(found(2).await, Some(session(2, 110)));
+    }
 }

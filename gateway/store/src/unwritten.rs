@@ -65,14 +65,10 @@ impl Unwritten {
         self.changes().is_empty()
     }
 
-    /// The newest change of one session is on the disk, and older ones of others, as far as nothing
-    /// has become of these since.
-    pub(crate) fn forget(&self, newest: Option<&Key>, older: &[(Key, Change)]) {
+    /// These are on the disk, or newer ones of the same sessions. Not what has become of a session since.
+    pub(crate) fn forget(&self, written: &[(Key, Change)]) {
         let mut changes = self.changes();
-        if let Some(key) = newest {
-            changes.remove(key);
-        }
-        for (key, change) in older {
+        for (key, change) in written {
             if changes.get(key) == Some(change) {
                 changes.remove(key);
             }
@@ -118,9 +114,9 @@ mod tests {
         unwritten.keep(key(2), Change::Extended(60));
         let written = unwritten.all();
         unwritten.keep(key(2), Change::Closed);
-        unwritten.forget(None, &written);
+        unwritten.forget(&written);
         assert_eq!(unwritten.all(), [(key(2), Change::Closed)]);
-        unwritten.forget(Some(&key(2)), &[]);
+        unwritten.forget(&unwritten.all());
         assert!(unwritten.is_empty());
     }
 

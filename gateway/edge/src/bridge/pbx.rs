@@ -1,6 +1,6 @@
 //! One upstream, as all phones see it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::config::{MediaMode, UpstreamConfig};
@@ -21,6 +21,9 @@ use super::trust;
 
 /// How long a request waits for the first word of DNS.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long a place that was silent is tried after the others, where nobody asks it whether it is back.
+const SHUNNED: Duration = Duration::from_secs(30);
 
 /// Where an upstream is.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Pbx {
     pub(crate) reach: watch::Sender<Reach>,
     /// Somebody had no answer: it is time to ask whether the upstream is alive.
     pub(crate) suspicion: Notify,
+    /// Places that left a request unanswered, and when.
+    silent: Mutex<HashMap<SocketAddr, Instant>>,
     /// Calls that were answered.
     pub(crate) tally: Tally,
     knows_no_web_rtc: AtomicBool,
@@ -63,6 +68,7 @@ impl Pbx {
             tls,
             reach: watch::channel(Reach::Unknown).0,
             suspicion: Notify::new(),
+            silent: Mutex::default(),
             tally: Tally::default(),
             knows_no_web_rtc: AtomicBool::new(false),
             without_tcp: Mutex::default(),
@@ -77,9 +83,31 @@ impl Pbx {
             .await
             .map(|known| known.ok().map(|r| r.clone()))
         {
-            Ok(Some(Reach::Hops(ranks))) => locate::order(&ranks, |below| super::random() % below),
+            Ok(Some(Reach::Hops(ranks))) => {
+                let mut hops = locate::order(&ranks, |below| super::random() % below);
+                hops.sort_by_key(|hop| self.is_silent(hop.addr));
+                hops
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// A request was left unanswered by `peer`.
+    pub(crate) fn note_silent(&self, peer: SocketAddr) {
+        self.suspicion.notify_one();
+        // Otherwise whoever asks it knows better.
+        if self.config.keep_alive.is_zero() {
+            let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+            silent.retain(|_, since| since.elapsed() < SHUNNED);
+            silent.insert(peer, Instant::now());
+        }
+    }
+
+    fn is_silent(&self, peer: SocketAddr) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent
+            .get(&peer)
+            .is_some_and(|since| since.elapsed() < SHUNNED)
     }
 
     pub(crate) fn figures(&self) -> UpstreamFigures {

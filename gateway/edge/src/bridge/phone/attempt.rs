@@ -110,7 +110,9 @@ impl Phone {
         let Way::ToPbx(outgoing) = &leg.way else {
             return;
         };
-        outgoing.pbx.suspicion.notify_one();
+        if let Some(peer) = outgoing.peer {
+            outgoing.pbx.note_silent(peer);
+        }
         if leg.cancelled.is_some() {
             return;
         }

@@ -139,8 +139,10 @@ impl Phone {
         match &leg.way {
             Way::ToPbx(outgoing) => {
                 let flow = outgoing.flow;
-                if !outgoing.for_size {
-                    outgoing.pbx.suspicion.notify_one();
+                if !outgoing.for_size
+                    && let Some(peer) = outgoing.peer
+                {
+                    outgoing.pbx.note_silent(peer);
                 }
                 // A connection over which nothing is answered may be half-open.
                 if why == NoResponse::TimedOut && outgoing.protocol != Protocol::Udp {

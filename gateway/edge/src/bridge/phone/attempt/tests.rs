@@ -88,11 +88,17 @@ impl Two {
     }
 
     async fn register(&mut self) {
-        let text = "REGISTER sip:office.example SIP/2.0\r\n\
-                    Via: SIP/2.0/WS b.invalid;branch=z9hG4bKone\r\n\
-                    From: <sip:201@office.example>;tag=r\r\nTo: <sip:201@office.example>\r\n\
-                    Call-ID: one\r\nCSeq: 1 REGISTER\r\n\
-                    Contact: <sip:x1@b.invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n";
+        self.register_as(1).await;
+    }
+
+    async fn register_as(&mut self, number: u32) {
+        let text = format!(
+            "REGISTER sip:office.example SIP/2.0\r\n\
+             Via: SIP/2.0/WS b.invalid;branch=z9hG4bK{number}\r\n\
+             From: <sip:201@office.example>;tag=r\r\nTo: <sip:201@office.example>\r\n\
+             Call-ID: one\r\nCSeq: {number} REGISTER\r\n\
+             Contact: <sip:x1@b.invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n"
+        );
         let ready = std::future::poll_fn(|context| self.phone.poll_ready(context));
         ready.await.unwrap();
         self.phone.deliver(text.into()).unwrap();
@@ -155,6 +161,20 @@ async fn a_silent_server_is_left_for_the_next_one() {
     );
     answer(&two.second, Status::FORBIDDEN, again).await;
     assert_eq!(two.response().await.status, Status::FORBIDDEN);
+
+    // Nobody asks the silent one whether it is back, so the next request is for the other one.
+    two.register_as(2).await;
+    let next = asked(&two.second).await;
+    assert_eq!(next.0.headers.cseq.number, 2);
+    answer(&two.second, Status::FORBIDDEN, next).await;
+    assert_eq!(two.response().await.status, Status::FORBIDDEN);
+    let mut buffer = [0; 4096];
+    while let Ok((length, _)) = two.first.try_recv_from(&mut buffer) {
+        let Message::Request(repeated) = read(&buffer[..length]) else {
+            panic!("a response")
+        };
+        assert_eq!(repeated.headers.cseq.number, 1);
+    }
     two.bridge.close().await;
 }
 

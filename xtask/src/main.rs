@@ -2,6 +2,7 @@
 
 mod app;
 mod bench;
+mod failures;
 mod fuzz;
 mod gateway;
 mod run;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
+use crate::failures::failures;
 use crate::step::{Failed, clock};
 
 /// Numbers of tests.
@@ -79,6 +80,8 @@ struct Line {
 #[derive(Default)]
 pub(crate) struct Report {
     lines: Vec<Line>,
+    /// What failed, by name.
+    failures: Vec<String>,
     sum: Tally,
 }
 
@@ -95,6 +98,7 @@ impl Report {
             Ok(tally) => ("ok", *tally),
             Err(error) => {
                 eprintln!("\n{error:#}\n");
+                self.failures.extend(Self::names(error));
                 ("FAILED", Self::failure(error))
             }
         };
@@ -151,7 +155,17 @@ impl Report {
         }
     }
 
-    /// Prints the table and, as the last line, the sum; answers whether all went well.
+    /// The tests that a failed check names.
+    fn names(error: &Error) -> Vec<String> {
+        let error = error
+            .downcast_ref::<TestsFailed>()
+            .map_or(error, |tests| &tests.1);
+        error
+            .downcast_ref::<Failed>()
+            .map_or_else(Vec::new, |failed| failures(&failed.output))
+    }
+
+    /// Prints the table, the names of what failed and, as the last line, the sum; answers whether all went well.
     pub(crate) fn finish(self) -> bool {
         println!();
         for Line {
@@ -166,6 +180,9 @@ impl Report {
                 clock(*time),
                 if note.is_empty() { "" } else { ": " }
             );
+        }
+        if !self.failures.is_empty() {
+            println!("\nWhat failed:\n{}", self.failures.join("\n"));
         }
         let Tally {
             passed,

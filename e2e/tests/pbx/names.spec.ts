@@ -96,8 +96,11 @@ base.describe('of two servers', () => {
   });
 
   test('the second is asked soon if nobody watches the first', async ({ phones, asterisk }) => {
+    const phone = await phones.open();
+    await expect(phone.button('Sign in')).toBeVisible();
     const begun = Date.now();
-    const phone = await phones.of(of201('unwatched.example'));
+    await phone.signIn(of201('unwatched.example'));
+    await phone.expectLine('ready', { timeout: 15_000 });
     // A REGISTER, and one with credentials; each is given to the first for four seconds.
     expect(Date.now() - begun).toBeLessThan(12_000);
     await echo(phone, async () => expect(await asterisk.channels()).toBe(1));

@@ -25,7 +25,7 @@ pub fn WhichAccount(accounts: RwSignal<Vec<SignIn>>) -> impl IntoView {
     view! {
         <div role="alert">
             {live(move || Some(accounts.get()).filter(|accounts| !accounts.is_empty()).map(|accounts| view! {
-                <section class="demo" aria-labelledby="accounts-title">
+                <section class="demo which" aria-labelledby="accounts-title">
                     <h2 id="accounts-title">"Which account do you want to use?"</h2>
                     <p>"To use another one later, sign out and in again."</p>
                     <ul>{accounts.into_iter().map(one).collect_view()}</ul>

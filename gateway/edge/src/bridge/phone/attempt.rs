@@ -150,31 +150,6 @@ impl Phone {
         request.headers.via = vec![border::via(&link, &branch)];
         (link, alternative)
     }
-
-    /// A phone that comes back goes on over the connection that it had.
-    fn use_line(&mut self, phone: PhoneId) {
-        if let Some(line) = self.shared.phones.line(phone)
-            && line.is_open()
-            && self.link(line.flow).is_none()
-        {
-            self.add_link(line);
-        }
-    }
-
-    fn link_to(&mut self, pbx: &Arc<Pbx>, hop: &Hop) -> Link {
-        let mut links = self.links.iter();
-        let same =
-            |link: &&Link| link.protocol == hop.protocol && link.peer == hop.addr && link.is_open();
-        if let Some(link) = links.find(same) {
-            return link.clone();
-        }
-        let link = match hop.protocol {
-            Protocol::Udp => Link::datagrams(&self.shared, hop.addr),
-            _ => Link::connect(&self.shared, pbx.tls.clone(), hop, self.task.clone()),
-        };
-        self.add_link(link.clone());
-        link
-    }
 }
 
 fn is_large(request: &Request) -> bool {

@@ -17,6 +17,7 @@ mod attempt;
 mod from_browser;
 mod from_pbx;
 mod leg;
+mod links;
 mod media;
 mod permission;
 mod statistics;
@@ -253,17 +254,6 @@ impl Phone {
         self.settle(None).await;
     }
 
-    async fn on_link_down(&mut self, flow: FlowId) {
-        self.links.retain(|link| link.flow != flow);
-        self.transactions.handle_transport_down(flow);
-        self.settle(None).await;
-        // What was registered over a connection can't be reached without it.
-        let bound = |seat: &Seat| seat.bindings.iter().any(|binding| binding.link == flow);
-        if self.seat.as_ref().is_some_and(bound) {
-            self.renew();
-        }
-    }
-
     /// Carries out what the transactions say. `destination` is that of the request at hand.
     async fn settle(&mut self, mut destination: Option<Destination>) {
         while let Some(happening) = self.transactions.poll_happening() {
@@ -365,38 +355,6 @@ impl Phone {
         while let Some(broken) = self.flush() {
             self.links.retain(|link| link.flow != broken);
         }
-    }
-
-    fn link(&self, flow: FlowId) -> Option<&Link> {
-        self.links.iter().find(|link| link.flow == flow)
-    }
-
-    /// The way back to where a message came from.
-    fn link_back(&mut self, origin: Origin) -> FlowId {
-        let known = self.links.iter().find(|link| match &origin {
-            Origin::Datagram(peer) => {
-                link.protocol == super::config::Protocol::Udp && link.peer == *peer
-            }
-            Origin::Stream(other) => link.flow == other.flow,
-        });
-        if let Some(link) = known {
-            return link.flow;
-        }
-        let link = match origin {
-            Origin::Datagram(peer) => Link::datagrams(&self.shared, peer),
-            Origin::Stream(link) => link,
-        };
-        self.add_link(link)
-    }
-
-    fn add_link(&mut self, link: Link) -> FlowId {
-        let flow = link.flow;
-        self.links.retain(Link::is_open);
-        self.transactions
-            .handle_transport_up(flow, link.protocol.transport());
-        self.links.reserve_exact(1);
-        self.links.push(link);
-        flow
     }
 
     async fn on_pbx_message(&mut self, message: Message, origin: Origin) {

@@ -155,16 +155,6 @@ impl Phone {
         self.settle(None).await;
     }
 
-    /// Connections that a phone has registered over go with it.
-    pub(super) fn take_lines(&mut self, lines: impl IntoIterator<Item = Link>) {
-        for line in lines {
-            line.belong_to(&self.task);
-            if self.link(line.flow).is_none() {
-                self.add_link(line);
-            }
-        }
-    }
-
     pub(super) fn bind(&mut self, binding: Binding) {
         if self.claim(binding.phone) {
             let line = self.link(binding.link).filter(|link| link.is_connection());

@@ -157,3 +157,6 @@ fn status_of(error: &MediaError) -> Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

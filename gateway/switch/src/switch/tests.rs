@@ -2,7 +2,6 @@ use sidetone_sip::auth::{Known, Secret};
 
 use super::*;
 use crate::directory::{Directory, Extension, Tenant, TenantId};
-use crate::service::Farewell;
 
 fn switch() -> Switch {
     let extension = Extension {
@@ -140,23 +139,4 @@ async fn a_shutdown_closes_all_flows_and_opens_no_more() {
     let mut after = Client::open(&switch, 2, 8);
     assert_eq!(after.hear().await, None);
     switch.shutdown(Duration::from_secs(1)).await;
-}
-
-#[tokio::test]
-async fn a_service_that_goes_astray_ends_its_call() {
-    let (reporter, mut reports) = mpsc::unbounded_channel();
-    let (call, offers) = ServiceCall::new(CallKey(7), reporter);
-    offers.try_send("offer".to_owned()).unwrap();
-    let stray = tokio::spawn(async move {
-        let mut call = call;
-        assert_eq!(call.next_offer().await.as_deref(), Some("offer"));
-        call.media_failed();
-        // As good as a panic, without its noise.
-        std::future::pending::<()>().await;
-    });
-    tokio::task::yield_now().await;
-    stray.abort();
-    let over = ServiceEvent::Over(Farewell::MediaFailed);
-    assert_eq!(reports.recv().await, Some((CallKey(7), over)));
-    assert_eq!(reports.recv().await, None);
 }

@@ -53,6 +53,24 @@ pub struct UpstreamConfig {
 }
 
 impl UpstreamConfig {
+    /// A PBX of which nothing else is said.
+    #[must_use]
+    pub fn new(name: impl Into<String>, domain: impl Into<String>, target: Target) -> Self {
+        Self {
+            name: name.into(),
+            domain: domain.into(),
+            target,
+            outbound_proxy: None,
+            media: MediaMode::Auto,
+            tls_ca: None,
+            srtp: Srtp::None,
+            symmetric_rtp: false,
+            guests: false,
+            // One that restarts forgets its phones, and is to be missed by then.
+            keep_alive: Duration::from_secs(5),
+        }
+    }
+
     /// The first stop of every request.
     #[must_use]
     pub fn next_hop(&self) -> &Target {

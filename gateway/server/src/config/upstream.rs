@@ -8,10 +8,6 @@ use super::layers::{Layers, Source};
 use super::read::{domain, duration, name, parsed, path};
 use super::{BridgePort, Problem};
 
-/// How often an upstream is asked whether it is alive, if nothing is said: a PBX that restarts forgets
-/// its phones, and is to be missed by then.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
-
 const URI: &str = "a SIP URI, such as sip:pbx.example;transport=udp (udp, tcp, tls, ws, wss), \
                    sips:pbx.example or wss://pbx.example:8089/ws";
 
@@ -106,16 +102,15 @@ fn read_one(layers: &mut Layers, index: usize, start: Option<&Source>) -> Option
         let text = format!("{start}: this `[[upstream]]` has no `{field}`");
         layers.problems.push(Problem(text));
     }
+    let plain = UpstreamConfig::new(name?, domain?, uri?);
     Some(UpstreamConfig {
-        name: name?,
-        domain: domain?,
-        target: uri?,
         outbound_proxy: proxy,
-        media: media.unwrap_or(MediaMode::Auto),
+        media: media.unwrap_or(plain.media),
         tls_ca,
-        srtp: srtp.unwrap_or(Srtp::None),
-        symmetric_rtp: symmetric_rtp.unwrap_or(false),
-        guests: guests.unwrap_or(false),
-        keep_alive: keep_alive.unwrap_or(KEEP_ALIVE),
+        srtp: srtp.unwrap_or(plain.srtp),
+        symmetric_rtp: symmetric_rtp.unwrap_or(plain.symmetric_rtp),
+        guests: guests.unwrap_or(plain.guests),
+        keep_alive: keep_alive.unwrap_or(plain.keep_alive),
+        ..plain
     })
 }

@@ -1,7 +1,9 @@
 //! A PBX without WebRTC, played by the test, and a browser's socket.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
-use sidetone_edge::{MediaMode, Srtp, UpstreamConfig};
+use sidetone_edge::{MediaMode, UpstreamConfig};
 use sidetone_sip::message::{Contacts, HeaderName, Incoming, Limits, read_frame};
 use sidetone_sip::{Address, Message, Method, Request, Response, Status, Uri};
 use tokio::net::{TcpStream, UdpSocket};
@@ -103,17 +105,11 @@ pub(crate) const ANSWER: &str = "v=0\r\n\
 
 pub(crate) fn upstream(pbx: &UdpSocket) -> UpstreamConfig {
     let addr = pbx.local_addr().unwrap();
+    let target = format!("sip:{addr};transport=udp").parse().unwrap();
     UpstreamConfig {
-        name: "office".into(),
-        domain: "office.example".into(),
-        target: format!("sip:{addr};transport=udp").parse().unwrap(),
-        outbound_proxy: None,
         media: MediaMode::Relay,
-        tls_ca: None,
-        srtp: Srtp::None,
-        symmetric_rtp: false,
-        guests: false,
-        keep_alive: std::time::Duration::ZERO,
+        keep_alive: Duration::ZERO,
+        ..UpstreamConfig::new("office", "office.example", target)
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Extension;
 use futures_util::{SinkExt, StreamExt};
 use sidetone_edge::{
-    Bridge, BridgeConfig, Edge, FlowInfo, Inbound, Limits, MediaAnchor, MediaMode, Peer, Srtp,
-    TokenKey, Upstream, UpstreamConfig,
+    Bridge, BridgeConfig, Edge, FlowInfo, Inbound, Limits, MediaAnchor, MediaMode, Peer, TokenKey,
+    Upstream, UpstreamConfig,
 };
 use sidetone_sip::message::{self, Incoming, read_frame};
 use sidetone_sip::{Message, Method, Request, Response, Status};
@@ -100,18 +100,12 @@ impl Upstream for Switch {
     }
 }
 
+/// One whose calls are not carried and that is not asked whether it is alive.
 pub(crate) fn upstream(uri: &str) -> UpstreamConfig {
     UpstreamConfig {
-        name: "office".into(),
-        domain: "office.example".into(),
-        target: uri.parse().unwrap(),
-        outbound_proxy: None,
         media: MediaMode::Direct,
-        tls_ca: None,
-        srtp: Srtp::None,
-        symmetric_rtp: false,
-        guests: false,
         keep_alive: Duration::ZERO,
+        ..UpstreamConfig::new("office", "office.example", uri.parse().unwrap())
     }
 }
 

@@ -7,9 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::bridge::pbx::Reach;
-use crate::bridge::{
-    Bridge, BridgeConfig, MediaMode, Srtp, TokenKey, UpstreamConfig, phone::Status,
-};
+use crate::bridge::{Bridge, BridgeConfig, MediaMode, TokenKey, UpstreamConfig, phone::Status};
 use crate::{FlowId, FlowInfo, Inbound, Upstream};
 
 /// What is not there by then will never be.
@@ -36,17 +34,11 @@ impl Two {
     async fn start() -> Self {
         let bind = || UdpSocket::bind("127.0.0.1:0");
         let (first, second) = (bind().await.unwrap(), bind().await.unwrap());
+        let target = "sip:192.0.2.1;transport=udp".parse().unwrap();
         let upstream = UpstreamConfig {
-            name: "office".into(),
-            domain: "office.example".into(),
-            target: "sip:192.0.2.1;transport=udp".parse().unwrap(),
-            outbound_proxy: None,
             media: MediaMode::Direct,
-            tls_ca: None,
-            srtp: Srtp::None,
-            symmetric_rtp: false,
-            guests: false,
             keep_alive: Duration::ZERO,
+            ..UpstreamConfig::new("office", "office.example", target)
         };
         let config = BridgeConfig {
             listen: "127.0.0.1:0".parse().unwrap(),

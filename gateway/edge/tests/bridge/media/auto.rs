@@ -11,17 +11,15 @@ use crate::support::dialog_of;
 #[tokio::test]
 async fn a_pbx_that_speaks_web_rtc_keeps_its_own_sound() {
     let mut world = World::start(MediaMode::Auto).await;
-    world.browser.send(&invite(1, "", "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(1, "", "offer")).await;
     assert_eq!(body(&asked.body), "offer\r\n");
     let direct = "v=0\r\na=fingerprint:sha-256 00\r\n";
     world.answers(&asked, 200, "callee", direct).await;
     let answer = world.browser.response(200).await;
     assert_eq!(body(&answer.body), direct);
-    world
-        .pbx_sends(world.incoming("INVITE", 1, "", direct))
+    let rings = world
+        .pbx_asks(world.incoming("INVITE", 1, "", direct))
         .await;
-    let rings = world.browser.request(Method::Invite).await;
     assert_eq!(body(&rings.body), direct);
     world.told_nothing_more().await;
 }
@@ -29,10 +27,9 @@ async fn a_pbx_that_speaks_web_rtc_keeps_its_own_sound() {
 #[tokio::test]
 async fn a_pbx_that_refuses_web_rtc_is_offered_the_call_anew_and_remembered() {
     let mut world = World::start(MediaMode::Auto).await;
-    world.browser.send(&invite(7, "", "offer")).await;
-    let (asked, gw) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(7, "", "offer")).await;
     assert_eq!(body(&asked.body), "offer\r\n");
-    world.pbx.respond(&asked, 488, "refusing", gw).await;
+    world.responds(&asked, 488, "refusing").await;
     let (ack, _) = world.pbx.request(Method::Ack).await;
     assert_eq!(ack.headers.via, asked.headers.via);
     let (again, _) = world.pbx.request(Method::Invite).await;
@@ -41,48 +38,36 @@ async fn a_pbx_that_refuses_web_rtc_is_offered_the_call_anew_and_remembered() {
     assert_eq!(again.headers.from, asked.headers.from);
     assert_eq!(again.headers.cseq.number, 8);
     assert_ne!(again.headers.via[0].branch(), asked.headers.via[0].branch());
-    world.pbx.respond(&again, 180, "callee", gw).await;
+    world.responds(&again, 180, "callee").await;
     let ringing = world.browser.response(180).await;
     assert_eq!(ringing.headers.cseq.number, 7);
     world.answers(&again, 200, "callee", "answer").await;
     let answer = world.browser.response(200).await;
     assert_eq!(answer.headers.cseq.number, 7);
     assert_eq!(body(&answer.body), "pbx answers callee: answer");
-    let dialog = dialog_of(&answer);
-    // What the browser counts, the PBX counts one further.
-    world.browser.send(&within("ACK", 7, &dialog, "")).await;
-    let (ack, _) = world.pbx.request(Method::Ack).await;
-    assert_eq!(ack.headers.cseq.number, 8);
-    world.browser.send(&within("BYE", 8, &dialog, "")).await;
-    let (bye, _) = world.pbx.request(Method::Bye).await;
-    assert_eq!(bye.headers.cseq.number, 9);
-    world.pbx.respond(&bye, 200, "callee", gw).await;
-    let ended = world.browser.response(200).await;
-    assert_eq!(ended.headers.cseq.number, 8);
+    world.confirms_and_hangs_up(7, &dialog_of(&answer)).await;
     // The next call knows it from the start.
     let next = invite(1, "", "offer").replace("Call-ID: call", "Call-ID: next");
-    world.browser.send(&next).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&next).await;
     assert_eq!(body(&asked.body), "browser offers: offer\r\n");
     assert_eq!(asked.headers.cseq.number, 1);
-    let expected = [
-        "anchored",
-        "browser offers",
-        "pbx answers callee",
-        "confirmed callee",
-        "closed",
-        "anchored",
-        "browser offers",
-    ];
-    world.told(&expected).await;
-    world.told_nothing_more().await;
+    world
+        .told_last(&[
+            "anchored",
+            "browser offers",
+            "pbx answers callee",
+            "confirmed callee",
+            "closed",
+            "anchored",
+            "browser offers",
+        ])
+        .await;
 }
 
 #[tokio::test]
 async fn an_answer_without_a_fingerprint_is_offered_anew_within_the_call() {
     let mut world = World::start(MediaMode::Auto).await;
-    world.browser.send(&invite(7, "", "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(7, "", "offer")).await;
     world.answers(&asked, 200, "callee", "plain").await;
     let (ack, _) = world.pbx.request(Method::Ack).await;
     assert_eq!(ack.headers.cseq.number, 7);
@@ -98,17 +83,18 @@ async fn an_answer_without_a_fingerprint_is_offered_anew_within_the_call() {
     let answer = world.browser.response(200).await;
     assert_eq!(answer.headers.cseq.number, 7);
     assert_eq!(body(&answer.body), "pbx answers callee: answer");
-    world
-        .browser
-        .send(&within("ACK", 7, &dialog_of(&answer), ""))
+    let ack = world
+        .browser_asks(&within("ACK", 7, &dialog_of(&answer), ""))
         .await;
-    let (ack, _) = world.pbx.request(Method::Ack).await;
     assert_eq!(ack.headers.cseq.number, 8);
     world
-        .told(&["anchored", "browser offers", "pbx answers callee"])
+        .told_last(&[
+            "anchored",
+            "browser offers",
+            "pbx answers callee",
+            "confirmed callee",
+        ])
         .await;
-    world.told(&["confirmed callee"]).await;
-    world.told_nothing_more().await;
 }
 
 /// A proof of the password, as the browser gives it after a challenge with this nonce.
@@ -122,14 +108,26 @@ fn proof(nonce: &str) -> String {
 impl World {
     /// The PBX asks for a proof with this nonce, and hears the ACK.
     async fn challenges(&mut self, request: &Request, nonce: &str) {
-        let gw = self.gateway.bridge.local_addr();
         let mut refusal = Response::to(request, Status::UNAUTHORIZED, Some("challenging"));
         let challenge =
             format!("Digest realm=\"pbx\", nonce=\"{nonce}\", algorithm=MD5, qop=\"auth\"");
         let name = HeaderName::WwwAuthenticate;
         refusal.headers.push_raw(name, challenge);
-        self.pbx.send_to(refusal, gw).await;
+        self.pbx_sends(refusal).await;
         self.pbx.request(Method::Ack).await;
+    }
+
+    /// The browser confirms its INVITE of this number, and hangs up. What it counts, the PBX counts one
+    /// further.
+    async fn confirms_and_hangs_up(&mut self, number: u32, dialog: &(String, Vec<String>)) {
+        let ack = self.browser_asks(&within("ACK", number, dialog, "")).await;
+        assert_eq!(ack.headers.cseq.number, number + 1);
+        let bye = within("BYE", number + 1, dialog, "");
+        let bye = self.browser_asks(&bye).await;
+        assert_eq!(bye.headers.cseq.number, number + 2);
+        self.responds(&bye, 200, "callee").await;
+        let ended = self.browser.response(200).await;
+        assert_eq!(ended.headers.cseq.number, number + 1);
     }
 }
 
@@ -143,16 +141,13 @@ fn challenges_of(response: &Response) -> Vec<(String, bool)> {
 #[tokio::test]
 async fn a_pbx_that_takes_a_proof_of_the_password_only_once_gets_another() {
     let mut world = World::start(MediaMode::Auto).await;
-    let gw = world.gateway.bridge.local_addr();
-    world.browser.send(&invite(7, "", "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(7, "", "offer")).await;
     world.challenges(&asked, "n1").await;
     let told = world.browser.response(401).await;
     assert_eq!(challenges_of(&told), [("n1".to_owned(), false)]);
-    world.browser.send(&invite(8, &proof("n1"), "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(8, &proof("n1"), "offer")).await;
     assert_eq!(asked.headers.raw(&HeaderName::Authorization).count(), 1);
-    world.pbx.respond(&asked, 488, "refusing", gw).await;
+    world.responds(&asked, 488, "refusing").await;
     world.pbx.request(Method::Ack).await;
     let (again, _) = world.pbx.request(Method::Invite).await;
     assert_eq!(again.headers.cseq.number, 9);
@@ -162,8 +157,7 @@ async fn a_pbx_that_takes_a_proof_of_the_password_only_once_gets_another() {
     let told = world.browser.response(401).await;
     assert_eq!(told.headers.cseq.number, 8);
     assert_eq!(challenges_of(&told), [("n2".to_owned(), true)]);
-    world.browser.send(&invite(9, &proof("n2"), "offer")).await;
-    let (proven, _) = world.pbx.request(Method::Invite).await;
+    let proven = world.browser_asks(&invite(9, &proof("n2"), "offer")).await;
     assert_eq!(proven.headers.cseq.number, 10);
     assert_eq!(body(&proven.body), "browser offers: offer\r\n");
     let shown = credentials(&proven.headers, &HeaderName::Authorization);
@@ -171,35 +165,25 @@ async fn a_pbx_that_takes_a_proof_of_the_password_only_once_gets_another() {
     world.answers(&proven, 200, "callee", "answer").await;
     let answer = world.browser.response(200).await;
     assert_eq!(answer.headers.cseq.number, 9);
-    let dialog = dialog_of(&answer);
-    world.browser.send(&within("ACK", 9, &dialog, "")).await;
-    let (ack, _) = world.pbx.request(Method::Ack).await;
-    assert_eq!(ack.headers.cseq.number, 10);
-    world.browser.send(&within("BYE", 10, &dialog, "")).await;
-    let (bye, _) = world.pbx.request(Method::Bye).await;
-    assert_eq!(bye.headers.cseq.number, 11);
-    world.pbx.respond(&bye, 200, "callee", gw).await;
-    world.browser.response(200).await;
-    let expected = [
-        "anchored",
-        "browser offers",
-        "closed",
-        "anchored",
-        "browser offers",
-        "pbx answers callee",
-        "confirmed callee",
-        "closed",
-    ];
-    world.told(&expected).await;
-    world.told_nothing_more().await;
+    world.confirms_and_hangs_up(9, &dialog_of(&answer)).await;
+    world
+        .told_last(&[
+            "anchored",
+            "browser offers",
+            "closed",
+            "anchored",
+            "browser offers",
+            "pbx answers callee",
+            "confirmed callee",
+            "closed",
+        ])
+        .await;
 }
 
 #[tokio::test]
 async fn a_call_that_was_answered_without_sound_and_then_challenged_is_ended() {
     let mut world = World::start(MediaMode::Auto).await;
-    let gw = world.gateway.bridge.local_addr();
-    world.browser.send(&invite(7, &proof("n1"), "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(7, &proof("n1"), "offer")).await;
     world.answers(&asked, 200, "callee", "plain").await;
     world.pbx.request(Method::Ack).await;
     let (again, _) = world.pbx.request(Method::Invite).await;
@@ -210,32 +194,29 @@ async fn a_call_that_was_answered_without_sound_and_then_challenged_is_ended() {
     assert_eq!(bye.headers.cseq.number, 9);
     assert_eq!(bye.uri, again.uri);
     assert!(bye.body.is_empty());
-    world.pbx.respond(&bye, 200, "callee", gw).await;
+    world.responds(&bye, 200, "callee").await;
     let told = world.browser.response(401).await;
     assert_eq!(challenges_of(&told), [("n2".to_owned(), false)]);
-    world.browser.send(&invite(8, &proof("n2"), "offer")).await;
-    let (proven, _) = world.pbx.request(Method::Invite).await;
+    let proven = world.browser_asks(&invite(8, &proof("n2"), "offer")).await;
     assert_eq!(proven.headers.to.tag(), None);
     assert_eq!(proven.headers.cseq.number, 10);
-    let expected = [
-        "anchored",
-        "browser offers",
-        "closed",
-        "anchored",
-        "browser offers",
-    ];
-    world.told(&expected).await;
-    world.told_nothing_more().await;
+    world
+        .told_last(&[
+            "anchored",
+            "browser offers",
+            "closed",
+            "anchored",
+            "browser offers",
+        ])
+        .await;
 }
 
 #[tokio::test]
 async fn an_offer_without_a_fingerprint_is_anchored() {
     let mut world = World::start(MediaMode::Auto).await;
-    world
-        .pbx_sends(world.incoming("INVITE", 1, "", "plain"))
+    let rings = world
+        .pbx_asks(world.incoming("INVITE", 1, "", "plain"))
         .await;
-    let rings = world.browser.request(Method::Invite).await;
     assert_eq!(body(&rings.body), "pbx offers: plain");
-    world.told(&["anchored", "pbx offers"]).await;
-    world.told_nothing_more().await;
+    world.told_last(&["anchored", "pbx offers"]).await;
 }

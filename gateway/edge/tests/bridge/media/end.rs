@@ -8,15 +8,14 @@ use sidetone_sip::Method;
 use tokio::sync::mpsc;
 
 use super::{Engine, World, body, invite, within};
-use crate::support::{Gateway, dialog_of, soon};
+use crate::support::{Gateway, soon};
 
 #[tokio::test]
 async fn a_call_that_fails_gives_its_anchor_back_and_the_next_attempt_has_its_own() {
     let mut world = World::start(MediaMode::Relay).await;
     for (number, status) in [(1, 407), (2, 486)] {
-        world.browser.send(&invite(number, "", "offer")).await;
-        let (asked, gw) = world.pbx.request(Method::Invite).await;
-        world.pbx.respond(&asked, status, "callee", gw).await;
+        let asked = world.browser_asks(&invite(number, "", "offer")).await;
+        world.responds(&asked, status, "callee").await;
         world.browser.response(status).await;
         world.pbx.request(Method::Ack).await;
         let ack = invite(number, "", "").replace("INVITE", "ACK");
@@ -29,10 +28,7 @@ async fn a_call_that_fails_gives_its_anchor_back_and_the_next_attempt_has_its_ow
 #[tokio::test]
 async fn a_restarted_gateway_anchors_a_call_again_when_its_browser_offers() {
     let mut world = World::start(MediaMode::Relay).await;
-    world.browser.send(&invite(1, "", "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
-    world.answers(&asked, 200, "callee", "answer").await;
-    let dialog = dialog_of(&world.browser.response(200).await);
+    let dialog = world.called().await;
     let upstream = UpstreamConfig {
         media: MediaMode::Relay,
         ..world.pbx.upstream()
@@ -42,11 +38,9 @@ async fn a_restarted_gateway_anchors_a_call_again_when_its_browser_offers() {
     world.told = told;
     world.gateway = Gateway::anchored(upstream, Arc::new(Engine(tell, Arc::default()))).await;
     world.browser = world.gateway.browser().await;
-    world
-        .browser
-        .send(&within("INVITE", 2, &dialog, "back"))
+    let again = world
+        .browser_asks(&within("INVITE", 2, &dialog, "back"))
         .await;
-    let (again, _) = world.pbx.request(Method::Invite).await;
     assert_eq!(body(&again.body), "browser offers: back\r\n");
     world.told(&["anchored", "browser offers"]).await;
 }
@@ -54,15 +48,10 @@ async fn a_restarted_gateway_anchors_a_call_again_when_its_browser_offers() {
 #[tokio::test]
 async fn sound_outlives_the_socket_and_a_silent_call_is_ended() {
     let mut world = World::start(MediaMode::Relay).await;
-    world.browser.send(&invite(1, "", "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
-    world.answers(&asked, 200, "callee", "answer").await;
-    let dialog = dialog_of(&world.browser.response(200).await);
-    world
-        .browser
-        .send(&within("UPDATE", 5, &dialog, "more"))
+    let dialog = world.called().await;
+    let update = world
+        .browser_asks(&within("UPDATE", 5, &dialog, "more"))
         .await;
-    let (update, _) = world.pbx.request(Method::Update).await;
     world.answers(&update, 200, "callee", "fine").await;
     world.browser.response(200).await;
     let mut expected = vec![
@@ -80,12 +69,12 @@ async fn sound_outlives_the_socket_and_a_silent_call_is_ended() {
     world.told(&expected).await;
     world.told(&expected).await;
     world.heard.store(false, Ordering::Relaxed);
-    let (bye, gw) = world.pbx.request(Method::Bye).await;
+    let (bye, _) = world.pbx.request(Method::Bye).await;
     assert_eq!(bye.headers.cseq.number, 6);
     assert_eq!(bye.headers.from.tag(), Some("caller"));
     assert_eq!(bye.headers.to.tag(), Some("callee"));
     assert_eq!(bye.uri.to_string(), dialog.0);
-    world.pbx.respond(&bye, 200, "callee", gw).await;
+    world.responds(&bye, 200, "callee").await;
     loop {
         let told = soon("the end", world.told.recv()).await.unwrap();
         if told == "closed" {
@@ -98,16 +87,14 @@ async fn sound_outlives_the_socket_and_a_silent_call_is_ended() {
 #[tokio::test]
 async fn a_silent_call_of_the_pbx_is_ended_too() {
     let mut world = World::start(MediaMode::Relay).await;
-    world
-        .pbx_sends(world.incoming("INVITE", 9, "", "offer"))
+    let rings = world
+        .pbx_asks(world.incoming("INVITE", 9, "", "offer"))
         .await;
-    let rings = world.browser.request(Method::Invite).await;
     world.browser_answers(&rings, "answer").await;
     world.pbx.response(200).await;
     world
-        .pbx_sends(world.incoming("ACK", 9, ";tag=here", ""))
+        .pbx_asks(world.incoming("ACK", 9, ";tag=here", ""))
         .await;
-    world.browser.request(Method::Ack).await;
     world.heard.store(false, Ordering::Relaxed);
     world.browser = world.gateway.browser().await;
     let (bye, _) = world.pbx.request(Method::Bye).await;

@@ -13,10 +13,10 @@ use sidetone_edge::{
     Step, StreamStatistics, UpstreamConfig,
 };
 use sidetone_sip::message::{Contacts, HeaderName};
-use sidetone_sip::{Address, Request, Response, Status, Uri};
+use sidetone_sip::{Address, Message, Request, Response, Status, Uri};
 use tokio::sync::mpsc;
 
-use crate::support::{Browser, Gateway, Pbx, pbx_request, soon};
+use crate::support::{Browser, Gateway, Pbx, dialog_of, pbx_request, request_of, soon};
 
 /// A media engine that says what was asked of it.
 struct Engine(mpsc::UnboundedSender<String>, Arc<AtomicBool>);
@@ -134,9 +134,42 @@ impl World {
         }
     }
 
+    /// It is told this and nothing more.
+    async fn told_last(&mut self, expected: &[&str]) {
+        self.told(expected).await;
+        self.told_nothing_more().await;
+    }
+
     async fn told_nothing_more(&mut self) {
         self.browser.hears_nothing_more(&mut self.gateway).await;
         assert_eq!(self.told.try_recv().ok(), None);
+    }
+
+    /// The browser calls and is answered; the dialog of the call.
+    async fn called(&mut self) -> (String, Vec<String>) {
+        let asked = self.browser_asks(&invite(1, "", "offer")).await;
+        self.answers(&asked, 200, "callee", "answer").await;
+        dialog_of(&self.browser.response(200).await)
+    }
+
+    /// A request of the browser, as the PBX gets it.
+    async fn browser_asks(&mut self, written: &str) -> Request {
+        self.browser.send(written).await;
+        let method = request_of(written).method;
+        self.pbx.request(method).await.0
+    }
+
+    /// A request of the PBX, as the browser gets it.
+    async fn pbx_asks(&mut self, request: Request) -> Request {
+        let method = request.method.clone();
+        self.pbx_sends(request).await;
+        self.browser.request(method).await
+    }
+
+    /// The PBX's response without a description.
+    async fn responds(&self, request: &Request, status: u16, tag: &str) {
+        let gw = self.gateway.bridge.local_addr();
+        self.pbx.respond(request, status, tag, gw).await;
     }
 
     /// The PBX's response with a description.
@@ -146,8 +179,7 @@ impl World {
         describe(&mut response, sdp);
         let contact = Uri::parse(&format!("sip:pbx@{}", self.pbx.addr())).unwrap();
         response.headers.contact = Contacts::one(Address::new(contact));
-        let gw = self.gateway.bridge.local_addr();
-        self.pbx.send_to(response, gw).await;
+        self.pbx_sends(response).await;
     }
 
     /// The browser's response with a description.
@@ -181,9 +213,9 @@ impl World {
         request
     }
 
-    async fn pbx_sends(&self, request: Request) {
+    async fn pbx_sends(&self, message: impl Into<Message>) {
         let gw = self.gateway.bridge.local_addr();
-        self.pbx.send_to(request, gw).await;
+        self.pbx.send_to(message, gw).await;
     }
 }
 

@@ -9,8 +9,7 @@ use crate::support::{dialog_of, statistics};
 #[tokio::test]
 async fn descriptions_are_rewritten_both_ways_from_ringing_to_the_end() {
     let mut world = World::start(MediaMode::Relay).await;
-    world.browser.send(&invite(1, "", "offer")).await;
-    let (asked, gw) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(1, "", "offer")).await;
     assert_eq!(body(&asked.body), "browser offers: offer\r\n");
     world.told(&["anchored", "browser offers"]).await;
     // Two branches ring with sound, one answers, and says so twice.
@@ -31,14 +30,11 @@ async fn descriptions_are_rewritten_both_ways_from_ringing_to_the_end() {
         world.told(&["confirmed callee"]).await;
     }
     let dialog = dialog.unwrap();
-    world.browser.send(&within("ACK", 1, &dialog, "")).await;
-    world.pbx.request(Method::Ack).await;
+    world.browser_asks(&within("ACK", 1, &dialog, "")).await;
     // Hold by UPDATE of the browser.
-    world
-        .browser
-        .send(&within("UPDATE", 2, &dialog, "hold"))
+    let update = world
+        .browser_asks(&within("UPDATE", 2, &dialog, "hold"))
         .await;
-    let (update, _) = world.pbx.request(Method::Update).await;
     assert_eq!(body(&update.body), "browser offers: hold\r\n");
     world.answers(&update, 200, "callee", "held").await;
     let answer = world.browser.response(200).await;
@@ -51,79 +47,69 @@ async fn descriptions_are_rewritten_both_ways_from_ringing_to_the_end() {
     let answer = world.browser.response(200).await;
     assert_eq!(body(&answer.body), "here\r\n");
     world.browser.send(&within("ACK", 3, &dialog, "")).await;
-    world.browser.send(&within("BYE", 4, &dialog, "")).await;
-    let (bye, _) = world.pbx.request(Method::Bye).await;
+    let bye = world.browser_asks(&within("BYE", 4, &dialog, "")).await;
     assert!(statistics(&bye.headers).is_empty());
-    world.pbx.respond(&bye, 200, "callee", gw).await;
+    world.responds(&bye, 200, "callee").await;
     let ended = world.browser.response(200).await;
     assert_eq!(statistics(&ended.headers), TOLD);
-    let expected = [
-        "browser offers",
-        "pbx answers callee",
-        "browser offers",
-        "closed",
-    ];
-    world.told(&expected).await;
-    world.told_nothing_more().await;
+    world
+        .told_last(&[
+            "browser offers",
+            "pbx answers callee",
+            "browser offers",
+            "closed",
+        ])
+        .await;
 }
 
 #[tokio::test]
 async fn a_call_of_the_pbx_is_anchored_and_one_without_an_offer_is_answered_by_its_ack() {
     let mut world = World::start(MediaMode::Relay).await;
-    world.pbx_sends(world.incoming("INVITE", 1, "", "")).await;
-    let rings = world.browser.request(Method::Invite).await;
+    let rings = world.pbx_asks(world.incoming("INVITE", 1, "", "")).await;
     assert!(rings.body.is_empty());
     world.browser_answers(&rings, "offer").await;
     let answer = world.pbx.response(200).await;
     assert_eq!(body(&answer.body), "browser offers: offer");
-    world
-        .pbx_sends(world.incoming("ACK", 1, ";tag=here", "answer"))
+    let ack = world
+        .pbx_asks(world.incoming("ACK", 1, ";tag=here", "answer"))
         .await;
-    let ack = world.browser.request(Method::Ack).await;
     assert_eq!(body(&ack.body), "pbx answers far: answer");
-    world
-        .pbx_sends(world.incoming("INVITE", 2, ";tag=here", "again"))
+    let again = world
+        .pbx_asks(world.incoming("INVITE", 2, ";tag=here", "again"))
         .await;
-    let again = world.browser.request(Method::Invite).await;
     assert_eq!(body(&again.body), "pbx offers: again");
     world.browser_answers(&again, "yes").await;
     let answer = world.pbx.response(200).await;
     assert_eq!(body(&answer.body), "browser answers: yes");
     world
-        .pbx_sends(world.incoming("ACK", 2, ";tag=here", ""))
+        .pbx_asks(world.incoming("ACK", 2, ";tag=here", ""))
         .await;
-    world.browser.request(Method::Ack).await;
-    world
-        .pbx_sends(world.incoming("BYE", 3, ";tag=here", ""))
+    let bye = world
+        .pbx_asks(world.incoming("BYE", 3, ";tag=here", ""))
         .await;
-    let bye = world.browser.request(Method::Bye).await;
     assert_eq!(statistics(&bye.headers), TOLD);
     world
         .browser
         .send_message(Response::to(&bye, Status::OK, None))
         .await;
     world.pbx.response(200).await;
-    let expected = [
-        "anchored",
-        "browser offers",
-        "pbx answers far",
-        "pbx offers",
-        "browser answers",
-        "closed",
-    ];
-    world.told(&expected).await;
-    world.told_nothing_more().await;
+    world
+        .told_last(&[
+            "anchored",
+            "browser offers",
+            "pbx answers far",
+            "pbx offers",
+            "browser answers",
+            "closed",
+        ])
+        .await;
 }
 
 #[tokio::test]
 async fn of_two_offers_that_cross_the_second_waits() {
     let mut world = World::start(MediaMode::Relay).await;
-    world.browser.send(&invite(1, "", "offer")).await;
-    let (asked, _) = world.pbx.request(Method::Invite).await;
-    world.answers(&asked, 200, "callee", "answer").await;
-    let dialog = dialog_of(&world.browser.response(200).await);
-    world.browser.send(&within("ACK", 1, &dialog, "")).await;
-    world.pbx.request(Method::Ack).await;
+    let dialog = world.called().await;
+    world.browser_asks(&within("ACK", 1, &dialog, "")).await;
     let of_the_pbx = |world: &World, method: &str, number: u32, sdp: &str| {
         let mut request = world.incoming(method, number, ";tag=caller", sdp);
         request.headers.call_id = "call".into();
@@ -131,11 +117,9 @@ async fn of_two_offers_that_cross_the_second_waits() {
         request
     };
     // The browser is first.
-    world
-        .browser
-        .send(&within("INVITE", 2, &dialog, "hold"))
+    let hold = world
+        .browser_asks(&within("INVITE", 2, &dialog, "hold"))
         .await;
-    let (hold, _) = world.pbx.request(Method::Invite).await;
     world
         .pbx_sends(of_the_pbx(&world, "INVITE", 77, "music"))
         .await;
@@ -149,13 +133,11 @@ async fn of_two_offers_that_cross_the_second_waits() {
     world.answers(&hold, 200, "callee", "held").await;
     let answer = world.browser.response(200).await;
     assert_eq!(body(&answer.body), "pbx answers callee: held");
-    world.browser.send(&within("ACK", 2, &dialog, "")).await;
-    world.pbx.request(Method::Ack).await;
+    world.browser_asks(&within("ACK", 2, &dialog, "")).await;
     // The PBX is first.
-    world
-        .pbx_sends(of_the_pbx(&world, "INVITE", 78, "music"))
+    let music = world
+        .pbx_asks(of_the_pbx(&world, "INVITE", 78, "music"))
         .await;
-    let music = world.browser.request(Method::Invite).await;
     assert_eq!(body(&music.body), "pbx offers: music");
     world
         .browser
@@ -165,21 +147,20 @@ async fn of_two_offers_that_cross_the_second_waits() {
     world.browser_answers(&music, "yes").await;
     let answer = world.pbx.response(200).await;
     assert_eq!(body(&answer.body), "browser answers: yes");
-    world.pbx_sends(of_the_pbx(&world, "ACK", 78, "")).await;
-    world.browser.request(Method::Ack).await;
-    let expected = [
-        "anchored",
-        "browser offers",
-        "pbx answers callee",
-        "confirmed callee",
-        "browser offers",
-        "pbx answers callee",
-        "confirmed callee",
-        "pbx offers",
-        "browser answers",
-    ];
-    world.told(&expected).await;
-    world.told_nothing_more().await;
+    world.pbx_asks(of_the_pbx(&world, "ACK", 78, "")).await;
+    world
+        .told_last(&[
+            "anchored",
+            "browser offers",
+            "pbx answers callee",
+            "confirmed callee",
+            "browser offers",
+            "pbx answers callee",
+            "confirmed callee",
+            "pbx offers",
+            "browser answers",
+        ])
+        .await;
 }
 
 #[tokio::test]
@@ -192,24 +173,21 @@ async fn an_offer_that_is_useless_is_refused_and_a_useless_answer_ends_the_call(
         .send(&invite(1, "", "").replace("INVITE", "ACK"))
         .await;
     world.told(&["anchored", "browser offers", "closed"]).await;
-    world.browser.send(&invite(2, "", "offer")).await;
-    let (asked, gw) = world.pbx.request(Method::Invite).await;
+    let asked = world.browser_asks(&invite(2, "", "offer")).await;
     world.answers(&asked, 183, "callee", "useless").await;
     let early = world.browser.response(183).await;
     assert!(early.body.is_empty());
     world.answers(&asked, 200, "callee", "useless").await;
     world.browser.response(488).await;
-    world
-        .browser
-        .send(&invite(2, "", "").replace("INVITE", "ACK"))
+    let ack = world
+        .browser_asks(&invite(2, "", "").replace("INVITE", "ACK"))
         .await;
-    let (ack, _) = world.pbx.request(Method::Ack).await;
     assert_eq!(ack.headers.cseq.number, 2);
     let (bye, _) = world.pbx.request(Method::Bye).await;
     assert_eq!(bye.headers.cseq.number, 3);
     assert_eq!(bye.headers.to.tag(), Some("callee"));
     assert_eq!(bye.uri.to_string(), format!("sip:pbx@{}", world.pbx.addr()));
-    world.pbx.respond(&bye, 200, "callee", gw).await;
+    world.responds(&bye, 200, "callee").await;
     let expected = [
         "anchored",
         "browser offers",
@@ -217,6 +195,5 @@ async fn an_offer_that_is_useless_is_refused_and_a_useless_answer_ends_the_call(
         "pbx answers callee",
     ];
     world.told(&expected).await;
-    world.told(&["closed"]).await;
-    world.told_nothing_more().await;
+    world.told_last(&["closed"]).await;
 }

@@ -92,7 +92,7 @@ async fn a_log_on_a_full_disk_stops_nobody() {
 
     use tokio::net::TcpStream;
 
-    use crate::program::sidetone;
+    use crate::program::{sidetone, stop};
     use crate::support::{PATIENCE, ask};
 
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -122,24 +122,20 @@ async fn a_log_on_a_full_disk_stops_nobody() {
     let stream = tokio::time::timeout(PATIENCE, connected).await.unwrap();
     let ready = ask(stream, "GET /readyz").await;
     assert_eq!(ready.text(), "ready\n");
-    let kill = std::process::Command::new("kill")
-        .arg(child.id().to_string())
-        .status();
-    assert!(kill.unwrap().success());
-    assert!(child.wait().unwrap().success());
+    stop(&mut child);
 }
 
 #[cfg(unix)]
 mod files {
     use std::io::{BufRead, BufReader};
-    use std::process::{Child, ChildStderr, Stdio};
+    use std::process::{Child, ChildStderr};
 
     use tokio::net::TcpStream;
     use tokio_tungstenite::connect_async;
     use tokio_tungstenite::tungstenite::client::IntoClientRequest;
     use tokio_tungstenite::tungstenite::handshake::client::Request;
 
-    use crate::program::sidetone_within;
+    use crate::program::{serve_demo, sidetone_within};
     use crate::sip::assert_served;
     use crate::support::PATIENCE;
 
@@ -154,13 +150,7 @@ mod files {
     impl Limited {
         fn start(ulimit: &str) -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let mut child = sidetone_within(ulimit, dir.path())
-                .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
-                .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
+            let mut child = serve_demo(sidetone_within(ulimit, dir.path()));
             let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
             let port = said.find_map(|line| {
                 let line = line.unwrap();

@@ -1,6 +1,8 @@
 //! The program itself.
 
 use std::path::Path;
+#[cfg(unix)]
+use std::process::{Child, Stdio};
 use std::process::{Command, Output};
 
 pub(crate) fn sidetone(dir: &Path) -> Command {
@@ -14,6 +16,26 @@ pub(crate) fn sidetone_within(ulimit: &str, dir: &Path) -> Command {
     shell.args(["-c", &format!("ulimit {ulimit}; exec \"$0\" \"$@\"")]);
     shell.arg(env!("CARGO_BIN_EXE_sidetone"));
     prepared(shell, dir)
+}
+
+/// The demo on free ports; what it says is there to be read.
+#[cfg(unix)]
+pub(crate) fn serve_demo(mut command: Command) -> Child {
+    command
+        .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+        .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Tells it to stop, which it does as it should.
+#[cfg(unix)]
+pub(crate) fn stop(child: &mut Child) {
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert!(child.wait().unwrap().success());
 }
 
 fn prepared(mut command: Command, dir: &Path) -> Command {
@@ -136,15 +158,8 @@ fn a_start_that_fails_says_why() {
 #[test]
 fn it_says_where_it_is_and_stops_when_it_is_told() {
     use std::io::{BufRead, BufReader, Read};
-    use std::process::Stdio;
     let dir = tempfile::tempdir().unwrap();
-    let mut child = sidetone(dir.path())
-        .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
-        .env("SIDETONE_MEDIA_LISTEN", "127.0.0.1:0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = serve_demo(sidetone(dir.path()));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut told = String::new();
     while !told.contains("Ctrl-C stops it.") {
@@ -157,9 +172,7 @@ fn it_says_where_it_is_and_stops_when_it_is_told() {
         told.contains("Or by name: alice, password alice-demo"),
         "{told}"
     );
-    let kill = Command::new("kill").arg(child.id().to_string()).status();
-    assert!(kill.unwrap().success());
-    assert!(child.wait().unwrap().success());
+    stop(&mut child);
     let mut log = String::new();
     child.stderr.unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("shutting down"), "{log}");

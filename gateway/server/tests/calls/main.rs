@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod acts;
 mod phone;
 
 use std::net::SocketAddr;
@@ -181,7 +182,7 @@ async fn a_call_outlives_its_socket() {
                 .await
         );
         alice.hears_nothing_more().await;
-        bob.reconnect().await;
+        bob.reconnect(at).await;
         let (by, session, to) = match cut_one_hangs_up {
             true => (&mut bob, into, &mut alice),
             false => (&mut alice, out, &mut bob),

@@ -1,4 +1,4 @@
-//! A phone on a real WebSocket.
+//! A phone on a real WebSocket, for whoever signs in, calls, answers and hangs up.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,8 +9,8 @@ use sidetone_sip::auth::Secret;
 use sidetone_sip::message::Transport;
 use sidetone_sip::{
     Account, AccountId, Address, Body, CommandError, Config, Ended, Event, FlowId, Input, Invite,
-    Method, Moment, Origin, OutgoingRequest, Output, RegistrationState, Request, SeededTokens,
-    SessionEvent, SessionId, Status, Uri, UserAgent,
+    Moment, Origin, Output, RegistrationState, SeededTokens, SessionEvent, SessionId, Status, Uri,
+    UserAgent,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,7 +18,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-const FLOW: FlowId = FlowId(0);
+pub(crate) const FLOW: FlowId = FlowId(0);
 /// Long enough for a loaded machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -72,15 +72,13 @@ pub(crate) enum Heard {
 }
 
 pub(crate) struct Phone {
-    gateway: SocketAddr,
     agent: UserAgent,
-    account: AccountId,
-    socket: Option<Socket>,
+    pub(crate) account: AccountId,
+    pub(crate) socket: Option<Socket>,
     origin: Instant,
     wake: Option<Moment>,
-    heard: VecDeque<Heard>,
+    pub(crate) heard: VecDeque<Heard>,
     pub(crate) incoming: Option<SessionId>,
-    pub(crate) request: Option<Request>,
 }
 
 impl Phone {
@@ -119,7 +117,6 @@ impl Phone {
         };
         let account = agent.add_account(Moment::default(), account).unwrap();
         let mut phone = Self {
-            gateway,
             agent,
             account,
             socket: None,
@@ -127,33 +124,19 @@ impl Phone {
             wake: None,
             heard: VecDeque::new(),
             incoming: None,
-            request: None,
         };
         phone.flush().await;
         phone.attach(socket).await;
         phone
     }
 
-    async fn attach(&mut self, socket: Socket) {
+    pub(crate) async fn attach(&mut self, socket: Socket) {
         self.socket = Some(socket);
         self.input(Input::TransportUp {
             flow: FLOW,
             transport: Transport::Ws,
         })
         .await;
-    }
-
-    /// The socket breaks without a goodbye.
-    pub(crate) async fn cut(&mut self) {
-        self.socket = None;
-        self.input(Input::TransportDown { flow: FLOW }).await;
-        self.heard.clear();
-    }
-
-    pub(crate) async fn reconnect(&mut self) {
-        let socket = open(self.gateway).await;
-        self.attach(socket).await;
-        assert_eq!(self.hear().await, Heard::Registered);
     }
 
     pub(crate) async fn call(&mut self, number: &str, body: Body) -> SessionId {
@@ -178,30 +161,10 @@ impl Phone {
         result
     }
 
-    pub(crate) async fn ring(&mut self) {
-        let session = self.incoming.unwrap();
-        self.command(|ua, now| ua.progress(now, session, Status::RINGING, None))
-            .await;
-    }
-
     pub(crate) async fn answer(&mut self, name: &str) {
         let session = self.incoming.unwrap();
         self.command(|ua, now| ua.accept(now, session, audio(name)))
             .await;
-    }
-
-    pub(crate) async fn reject(&mut self, status: Status) {
-        let session = self.incoming.unwrap();
-        self.command(|ua, now| ua.reject(now, session, status, Vec::new()))
-            .await;
-        let status = Some(status.code());
-        assert_eq!(
-            self.hear().await,
-            Heard::Ended {
-                status,
-                reasons: Vec::new()
-            }
-        );
     }
 
     pub(crate) async fn hang_up(&mut self, session: SessionId) {
@@ -224,20 +187,6 @@ impl Phone {
         });
         heard.await.expect("the phone hears something");
         self.heard.pop_front().unwrap()
-    }
-
-    /// That the switch has sent nothing that was not heard yet: what follows is the answer to a
-    /// question asked now.
-    pub(crate) async fn hears_nothing_more(&mut self) {
-        let request = OutgoingRequest {
-            origin: Origin::Account(self.account),
-            method: Method::Options,
-            target: uri("sip:demo.local"),
-            headers: Vec::new(),
-            body: None,
-        };
-        self.command(|ua, now| ua.request(now, request)).await;
-        assert_eq!(self.hear().await, Heard::Answered(200));
     }
 
     async fn turn(&mut self) {
@@ -265,7 +214,7 @@ impl Phone {
         self.input(input).await;
     }
 
-    async fn input(&mut self, input: Input) {
+    pub(crate) async fn input(&mut self, input: Input) {
         let now = self.now();
         self.agent.handle_input(now, input).unwrap();
         self.flush().await;
@@ -303,7 +252,6 @@ impl Phone {
             Event::Session { session, event } => match event {
                 SessionEvent::Incoming { request, .. } => {
                     self.incoming = Some(session);
-                    self.request = Some((*request).clone());
                     Heard::Incoming {
                         from: request.headers.from.to_string(),
                         body: request.body,

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../calls/phone.rs"]
-#[allow(dead_code, reason = "it can do more than is wanted here")]
 mod phone;
 
 use std::fs;

@@ -1,11 +1,9 @@
 /** A real TURN server that shares a secret with the gateway. */
 
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort } from './ports.ts';
+import { freePort, takesConnections } from './ports.ts';
 import { Program } from './program.ts';
 
 /** The program, if there is one. */
@@ -40,7 +38,7 @@ export class Coturn {
       ...[`--userdb=${path.join(home, 'users')}`, `--pidfile=${path.join(home, 'pid')}`],
     ]);
     const coturn = new Coturn(port, program, home);
-    while (!(await takesConnections(port))) {
+    while (!(await takesConnections(port, ADDRESS!))) {
       if (!program.alive) throw new Error(`coturn ended:\n${program.log()}`);
     }
     return coturn;
@@ -62,17 +60,5 @@ secret = "${SECRET}"
   async stop(): Promise<void> {
     await this.program.stop('SIGKILL');
     await rm(this.home, { recursive: true, force: true });
-  }
-}
-
-async function takesConnections(port: number): Promise<boolean> {
-  const socket = net.connect(port, ADDRESS!);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }

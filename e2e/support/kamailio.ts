@@ -1,11 +1,9 @@
 /** A real Kamailio before the PBX: an outbound proxy, configured by `pbx/kamailio`. */
 
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort } from './ports.ts';
+import { freePort, takesConnections } from './ports.ts';
 import { Program } from './program.ts';
 import { fill } from './template.ts';
 
@@ -41,14 +39,4 @@ export class Kamailio {
     await this.program.stop('SIGKILL');
     await rm(this.home, { recursive: true, force: true });
   }
-}
-
-async function takesConnections(port: number): Promise<boolean> {
-  const socket = net.connect(port, '127.0.0.1');
-  const taken = await Promise.race([
-    once(socket, 'connect').then(() => true, () => false),
-    once(socket, 'close').then(() => false, () => false),
-  ]);
-  socket.destroy();
-  return taken;
 }

@@ -1,6 +1,6 @@
 /**
  * Ports that nobody uses: those of a worker are its own, and lie below those that systems give away by
- * themselves. So they can be let go and taken again.
+ * themselves. So they can be let go and taken again. And whether somebody uses one.
  */
 
 import dgram from 'node:dgram';
@@ -38,6 +38,16 @@ async function isFreeForUdp(port: number): Promise<boolean> {
     socket.once('error', () => tell(false));
     socket.bind(port, '127.0.0.1', () => socket.close(() => tell(true)));
   });
+}
+
+/** Whether somebody listens there. */
+export async function takesConnections(port: number, address = '127.0.0.1'): Promise<boolean> {
+  const socket = net.connect(port, address);
+  const taken = new Promise<boolean>((tell) => {
+    socket.once('error', () => tell(false));
+    socket.once('connect', () => tell(true));
+  });
+  return taken.finally(() => socket.destroy());
 }
 
 /** A hundred ports for sound; each of a worker's programs has others. */

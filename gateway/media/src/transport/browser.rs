@@ -78,6 +78,8 @@ pub(crate) struct Browser {
     /// Apart from what every packet needs. `None` until there is something to say or to hear: to make
     /// one takes as long as to relay a hundred packets.
     dtls: Option<Box<Association>>,
+    /// Our part in it, now or once there is one (RFC 8842 §5.3: it stays as long as the association).
+    role: Role,
     dtls_due: Instant,
     early: Vec<Vec<u8>>,
     keys: Option<Keys>,
@@ -97,6 +99,7 @@ impl Browser {
             remote: None,
             ice: LiteAgent::new(credentials(&shared)?),
             dtls: None,
+            role: Role::Server,
             dtls_due: now,
             early: Vec::new(),
             keys: None,
@@ -127,6 +130,7 @@ impl Browser {
         let same_peer = former.is_some_and(|f| f.fingerprints == remote.fingerprints);
         if !same_peer || self.state == State::Failed {
             self.dtls = None;
+            self.role = remote.role;
             self.keys = None;
             self.state = State::Connecting(now + CONNECT);
         }
@@ -142,11 +146,9 @@ impl Browser {
     /// The association with whom the browser says it is, once it has said so.
     fn association(&mut self, now: Instant) -> Option<&mut Association> {
         if self.dtls.is_none() {
-            let Remote {
-                fingerprints, role, ..
-            } = self.remote.as_ref()?;
+            let fingerprints = self.remote.as_ref()?.fingerprints.clone();
             let identity = &self.shared.identity;
-            let dtls = Association::new(identity, fingerprints.clone(), *role, now);
+            let dtls = Association::new(identity, fingerprints, self.role, now);
             self.dtls = Some(Box::new(dtls));
             self.dtls_due = now;
         }
@@ -160,7 +162,7 @@ impl Browser {
 
     /// Our part in DTLS: the server's, unless the browser has chosen that.
     pub(crate) fn role(&self) -> Role {
-        self.dtls.as_ref().map_or(Role::Server, |dtls| dtls.role())
+        self.role
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -208,7 +210,7 @@ impl Browser {
 
     /// If that is our part and there is somebody to say it to.
     fn say_hello(&mut self, now: Instant) {
-        let is_ours = self.remote.as_ref().is_some_and(|r| r.role == Role::Client);
+        let is_ours = self.role == Role::Client;
         let is_new = self.dtls.is_none() && matches!(self.state, State::Connecting(_));
         if is_ours && is_new && self.ice.remote().is_some() {
             let hello = self.association(now).map(|dtls| dtls.handle_timeout(now));
@@ -338,8 +340,7 @@ impl Browser {
                     }
                 }
                 Ok(DtlsOutput::Established(material, profile)) => {
-                    let role = dtls.role();
-                    match keys(&material, profile, role) {
+                    match keys(&material, profile, self.role) {
                         Some(keys) => self.keys = Some(keys),
                         None => return self.fail("the SRTP keys can't be used"),
                     }

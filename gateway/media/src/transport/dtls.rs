@@ -106,7 +106,6 @@ pub(crate) enum Role {
 
 /// One DTLS association.
 pub(crate) struct Association {
-    role: Role,
     dtls: Dtls,
     expected: Vec<Fingerprint>,
     verified: bool,
@@ -129,7 +128,6 @@ impl Association {
         let mut dtls = Dtls::new_auto(identity.config.clone(), certificate, now);
         dtls.set_active(role == Role::Client);
         Self {
-            role,
             dtls,
             expected,
             verified: false,
@@ -138,10 +136,6 @@ impl Association {
             answered: false,
             buffer: vec![0; 2048],
         }
-    }
-
-    pub(crate) fn role(&self) -> Role {
-        self.role
     }
 
     /// Whether nothing has been said yet, so that a fresh association can take this one's place.

@@ -72,6 +72,27 @@ fn take(bridge: &mut Bridge, from: &str, packet: &[u8]) -> Result<Forward<Path>,
 }
 
 #[test]
+fn who_is_to_say_hello_stays_so_before_anybody_is_there() {
+    let (bridge, _) = offered(PbxSrtp::None);
+    let now = Instant::now();
+    let fingerprint = bridge.shared.identity.fingerprint().to_string();
+    let config = RelayConfig {
+        local: "192.0.2.1".parse().unwrap(),
+        advertise: None,
+        srtp: PbxSrtp::None,
+        symmetric_rtp: false,
+    };
+    let mut bridge = Bridge::new(bridge.shared, &config, 20_000, now).unwrap();
+    let pbx = "v=0\r\nc=IN IP4 192.0.2.7\r\nm=audio 4444 RTP/AVP 0\r\n";
+    bridge.on_pbx_offer(pbx).unwrap();
+    let passive = web(&fingerprint).replace("actpass", "passive");
+    bridge.on_browser_answer(now, &passive).unwrap();
+    bridge.on_browser_offer(now, &web(&fingerprint)).unwrap();
+    let told = bridge.on_pbx_answer(now, "", pbx).unwrap();
+    assert!(told.contains("a=setup:active\r\n"), "{told}");
+}
+
+#[test]
 fn a_pbx_of_the_other_ip_version_is_not_told_what_the_nat_shows() {
     let (bridge, _) = offered(PbxSrtp::None);
     let config = RelayConfig {

@@ -26,8 +26,11 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::refusal::{answers_call, is_call, is_within};
 use super::{Door, Verdict};
 
-/// How long a call waits for a place: no longer than a caller does not notice.
+/// How long a call waits for a place: a caller hardly notices that.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a call has its place: whatever is forwarded is answered 100 before (RFC 3261 §17.2.1). What
+/// can't be read is answered nothing, and must not keep others out.
+const STAY: Duration = Duration::from_millis(300);
 /// How long a flow isn't read that was sent away. Who heeds Retry-After does not notice; who does not
 /// costs little.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -37,8 +40,8 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What the door knows of a flow.
 pub(crate) struct Guest<'a> {
     door: &'a Door,
-    /// That of a call of its own that has not been answered anything.
-    place: Option<SemaphorePermit<'a>>,
+    /// That of a call of its own that has not been answered anything, and how long it lasts.
+    place: Option<(SemaphorePermit<'a>, Pin<Box<Sleep>>)>,
     state: State<'a>,
 }
 
@@ -63,6 +66,11 @@ impl<'a> Guest<'a> {
         matches!(self.state, State::Heard)
     }
 
+    /// Whether [`Guest::poll_verdict`] has something to wait for.
+    pub(crate) const fn waits(&self) -> bool {
+        self.place.is_some() || !self.is_heard()
+    }
+
     /// It says this. `None`: what becomes of that is for [`Guest::poll_verdict`] to say.
     pub(crate) fn on_received(&mut self, message: Vec<u8>) -> Option<Verdict> {
         let verdict = self.door.judge(message);
@@ -83,7 +91,7 @@ impl<'a> Guest<'a> {
             return Some(Verdict::Enters(message));
         }
         if let Ok(place) = self.door.places.try_acquire() {
-            self.place = Some(place);
+            self.sit(place);
             return Some(Verdict::Enters(message));
         }
         let place = timeout(PATIENCE, self.door.places.acquire());
@@ -92,8 +100,17 @@ impl<'a> Guest<'a> {
         None
     }
 
+    fn sit(&mut self, place: SemaphorePermit<'a>) {
+        self.place = Some((place, Box::pin(sleep(STAY))));
+    }
+
     /// What becomes of a call that has waited, or `None` once who was away is heard again.
     pub(crate) fn poll_verdict(&mut self, context: &mut Context<'_>) -> Poll<Option<Verdict>> {
+        if let Some((_, stay)) = &mut self.place
+            && stay.as_mut().poll(context).is_ready()
+        {
+            self.give_up();
+        }
         let place = match &mut self.state {
             State::Heard => return Poll::Pending,
             State::Away(pause) => {
@@ -105,8 +122,8 @@ impl<'a> Guest<'a> {
         let State::Waiting(_, message) = std::mem::replace(&mut self.state, State::Heard) else {
             return Poll::Ready(None);
         };
-        self.place = place;
-        if self.place.is_some() {
+        if let Some(place) = place {
+            self.sit(place);
             return Poll::Ready(Some(Verdict::Enters(message)));
         }
         let verdict = self.door.refuse(message);
@@ -199,6 +216,21 @@ mod tests {
         assert_eq!(door.places.available_permits(), 0);
         drop((guests, first, second));
         assert_eq!(door.places.available_permits(), MOST_CALLS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_never_answered_has_its_place_for_a_while_only() {
+        let door = Door::new();
+        let mut guest = Guest::new(&door);
+        assert!(!guest.waits());
+        assert_eq!(guest.on_received(invite()), enters(invite()));
+        assert!(guest.waits() && guest.is_heard());
+        let verdict = timeout(STAY * 2, verdict(&mut guest)).await;
+        assert!(verdict.is_err(), "there is nothing to say");
+        assert!(!guest.waits());
+        assert_eq!(door.places.available_permits(), MOST_CALLS);
+        assert_eq!(guest.on_received(invite()), enters(invite()));
+        assert_eq!(door.places.available_permits(), MOST_CALLS - 1);
     }
 
     #[tokio::test(start_paused = true)]

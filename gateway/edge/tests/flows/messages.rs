@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
-use crate::support::{Client, Flow, Running, assert_alive, close_code, next_message};
+use crate::support::{Running, assert_alive, close_code, next_message};
 
 #[tokio::test]
 async fn text_and_binary_are_the_same_bytes() {
@@ -116,8 +116,9 @@ fn request(method: &str) -> String {
     )
 }
 
-/// Flows with a call each that nobody has answered anything, as many as may be.
-async fn calling(running: &mut Running) -> Vec<(Client, Flow)> {
+#[tokio::test]
+async fn a_call_waits_while_many_have_not_been_answered_anything() {
+    let mut running = Running::start(Limits::default()).await;
     let mut calling = Vec::new();
     for _ in 0..16 {
         let (mut client, mut flow) = running.connect().await;
@@ -126,13 +127,6 @@ async fn calling(running: &mut Running) -> Vec<(Client, Flow)> {
         assert_eq!(heard.as_deref(), Some(request("INVITE").as_bytes()));
         calling.push((client, flow));
     }
-    calling
-}
-
-#[tokio::test]
-async fn no_call_begins_while_many_have_not_been_answered_anything() {
-    let mut running = Running::start(Limits::default()).await;
-    let mut calling = calling(&mut running).await;
     let (mut client, mut flow) = running.connect().await;
     for method in ["MESSAGE", "INVITE"] {
         client.send(Message::text(request(method))).await.unwrap();
@@ -148,22 +142,4 @@ async fn no_call_begins_while_many_have_not_been_answered_anything() {
     let heard = flow.receive().await;
     assert_eq!(heard.as_deref(), Some(request("INVITE").as_bytes()));
     assert_eq!(running.edge.refused(), 0);
-}
-
-#[tokio::test]
-async fn who_waits_in_vain_is_told_when_to_come_back() {
-    let mut running = Running::start(Limits::default()).await;
-    let calling = calling(&mut running).await;
-    let (mut client, mut flow) = running.connect().await;
-    client.send(Message::text(request("INVITE"))).await.unwrap();
-    let refusal = next_message(&mut client).await.into_text().unwrap();
-    assert!(refusal.starts_with("SIP/2.0 503 "), "{refusal}");
-    assert!(refusal.contains("\r\nRetry-After: "), "{refusal}");
-    assert_eq!(running.edge.refused(), 1);
-
-    // What it says after that is heard.
-    client.send(Message::text(request("BYE"))).await.unwrap();
-    let heard = flow.receive().await;
-    assert_eq!(heard.as_deref(), Some(request("BYE").as_bytes()));
-    drop(calling);
 }

@@ -174,7 +174,7 @@ where
                 room = true;
                 ready.map_err(End::from)
             }
-            verdict = poll_fn(|context| guest.poll_verdict(context)), if guest.waits() => {
+            verdict = poll_fn(|context| guest.poll_verdict(context)), if !guest.is_heard() => {
                 obey(verdict, socket, inbound, &mut room, limits).await
             }
             frame = socket.next(), if room && guest.is_heard() => {

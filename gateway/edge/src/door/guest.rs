@@ -20,17 +20,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::SemaphorePermit;
 use tokio::time::{Sleep, sleep, timeout};
 
+use super::place::Place;
 use super::refusal::{answers_call, is_call, is_within};
 use super::{Door, Verdict};
 
 /// How long a call waits for a place: a caller hardly notices that.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a call has its place: whatever is forwarded is answered 100 before (RFC 3261 §17.2.1). What
-/// can't be read is answered nothing, and must not keep others out.
-const STAY: Duration = Duration::from_millis(300);
 /// How long a flow isn't read that was sent away. Who heeds Retry-After does not notice; who does not
 /// costs little.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -40,15 +37,15 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What the door knows of a flow.
 pub(crate) struct Guest<'a> {
     door: &'a Door,
-    /// That of a call of its own that has not been answered anything, and how long it lasts.
-    place: Option<(SemaphorePermit<'a>, Pin<Box<Sleep>>)>,
+    /// That of a call of its own that has not been answered anything.
+    place: Option<Place<'a>>,
     state: State<'a>,
 }
 
 enum State<'a> {
     Heard,
     /// With what it said.
-    Waiting(Boxed<'a, Option<SemaphorePermit<'a>>>, Vec<u8>),
+    Waiting(Boxed<'a, Option<Place<'a>>>, Vec<u8>),
     Away(Pin<Box<Sleep>>),
 }
 
@@ -66,16 +63,11 @@ impl<'a> Guest<'a> {
         matches!(self.state, State::Heard)
     }
 
-    /// Whether [`Guest::poll_verdict`] has something to wait for.
-    pub(crate) const fn waits(&self) -> bool {
-        self.place.is_some() || !self.is_heard()
-    }
-
     /// It says this. `None`: what becomes of that is for [`Guest::poll_verdict`] to say.
     pub(crate) fn on_received(&mut self, message: Vec<u8>) -> Option<Verdict> {
         let verdict = self.door.judge(message);
         match verdict {
-            Verdict::Enters(message) if self.place.is_none() && is_call(&message) => {
+            Verdict::Enters(message) if is_call(&message) && !self.has_place() => {
                 self.seat(message)
             }
             _ => {
@@ -90,27 +82,22 @@ impl<'a> Guest<'a> {
         if is_within(&message) {
             return Some(Verdict::Enters(message));
         }
-        if let Ok(place) = self.door.places.try_acquire() {
-            self.sit(place);
+        self.place = self.door.places.try_take();
+        if self.place.is_some() {
             return Some(Verdict::Enters(message));
         }
-        let place = timeout(PATIENCE, self.door.places.acquire());
-        let place = async { place.await.ok()?.ok() };
+        let place = timeout(PATIENCE, self.door.places.take());
+        let place = async { place.await.ok()? };
         self.state = State::Waiting(Box::pin(place), message);
         None
     }
 
-    fn sit(&mut self, place: SemaphorePermit<'a>) {
-        self.place = Some((place, Box::pin(sleep(STAY))));
+    fn has_place(&self) -> bool {
+        self.place.as_ref().is_some_and(Place::is_held)
     }
 
     /// What becomes of a call that has waited, or `None` once who was away is heard again.
     pub(crate) fn poll_verdict(&mut self, context: &mut Context<'_>) -> Poll<Option<Verdict>> {
-        if let Some((_, stay)) = &mut self.place
-            && stay.as_mut().poll(context).is_ready()
-        {
-            self.give_up();
-        }
         let place = match &mut self.state {
             State::Heard => return Poll::Pending,
             State::Away(pause) => {
@@ -122,8 +109,8 @@ impl<'a> Guest<'a> {
         let State::Waiting(_, message) = std::mem::replace(&mut self.state, State::Heard) else {
             return Poll::Ready(None);
         };
-        if let Some(place) = place {
-            self.sit(place);
+        if place.is_some() {
+            self.place = place;
             return Poll::Ready(Some(Verdict::Enters(message)));
         }
         let verdict = self.door.refuse(message);
@@ -156,8 +143,10 @@ mod tests {
 
     use tokio::time::Instant;
 
+    use super::super::TICK;
+    use super::super::Verdict;
+    use super::super::place::{MOST_CALLS, STAY};
     use super::super::tests::{request, shut};
-    use super::super::{MOST_CALLS, Verdict};
     use super::*;
 
     const TO: &str = "<sip:bob@example.org>";
@@ -213,24 +202,34 @@ mod tests {
         assert_eq!(verdict(&mut second).await, enters(invite()));
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert_eq!(door.refused(), 0);
-        assert_eq!(door.places.available_permits(), 0);
+        assert_eq!(door.places.free(), 0);
         drop((guests, first, second));
-        assert_eq!(door.places.available_permits(), MOST_CALLS);
+        assert_eq!(door.places.free(), MOST_CALLS);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_never_answered_has_its_place_for_a_while_only() {
         let door = Door::new();
-        let mut guest = Guest::new(&door);
-        assert!(!guest.waits());
-        assert_eq!(guest.on_received(invite()), enters(invite()));
-        assert!(guest.waits() && guest.is_heard());
-        let verdict = timeout(STAY * 2, verdict(&mut guest)).await;
-        assert!(verdict.is_err(), "there is nothing to say");
-        assert!(!guest.waits());
-        assert_eq!(door.places.available_permits(), MOST_CALLS);
-        assert_eq!(guest.on_received(invite()), enters(invite()));
-        assert_eq!(door.places.available_permits(), MOST_CALLS - 1);
+        let mut guests = full(&door);
+        assert_eq!(guests[0].on_received(invite()), enters(invite()));
+        let mut next = Guest::new(&door);
+        assert_eq!(next.on_received(invite()), None);
+        let start = Instant::now();
+        tokio::select! {
+            () = door.watch() => unreachable!("it watches for ever"),
+            verdict = verdict(&mut next) => assert_eq!(verdict, enters(invite())),
+        }
+        let waited = start.elapsed();
+        assert!(waited >= STAY && waited < STAY + 2 * TICK, "{waited:?}");
+        assert_eq!(
+            door.places.free(),
+            MOST_CALLS - 1,
+            "{MOST_CALLS} were taken away"
+        );
+        assert_eq!(guests[0].on_received(invite()), enters(invite()));
+        assert_eq!(door.places.free(), MOST_CALLS - 2, "it needs another one");
+        drop((guests, next));
+        assert_eq!(door.places.free(), MOST_CALLS);
     }
 
     #[tokio::test(start_paused = true)]
@@ -259,7 +258,7 @@ mod tests {
         let mut gone = Guest::new(&door);
         assert_eq!(gone.on_received(invite()), None);
         drop((gone, guests));
-        assert_eq!(door.places.available_permits(), MOST_CALLS);
+        assert_eq!(door.places.free(), MOST_CALLS);
         assert_eq!(door.refused(), 0);
     }
 

@@ -17,10 +17,10 @@
 //!
 //! Once is not enough to begin counting: something else on the machine may have taken the processor.
 //!
-//! A call takes more than a processor, and waits in several queues. So there are [`MOST_CALLS`] places
-//! for those that have begun and not even heard that they ring, or that they are being tried: whoever
-//! forwards a call says so after 200 ms (RFC 3261 §17.2.1), however slow the other side is. Who finds
-//! none free waits for one at the door ([`guest`]).
+//! A call takes more than a processor, and waits in several queues. So there are a few places
+//! ([`place`]) for those that have begun and not even heard that they ring, or that they are being
+//! tried: whoever forwards a call says so after 200 ms (RFC 3261 §17.2.1), however slow the other side
+//! is. Who finds none free waits for one at the door ([`guest`]).
 //!
 //! The message isn't parsed for that: a request of a method that begins something, without a tag in
 //! To, is new (RFC 3261 §12.2). It is answered with 503 and Retry-After (RFC 3261 §21.5.4), without
@@ -28,30 +28,28 @@
 
 mod budget;
 mod guest;
+mod place;
 mod refusal;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use budget::{Budget, MOST};
 pub(crate) use guest::Guest;
+use place::Places;
 use refusal::{contains, head, is_within, may_begin, refusal};
 
 /// How often the door is looked at.
 const TICK: Duration = Duration::from_millis(10);
-/// Calls that have begun and have not been answered anything. As many keep a processor busy; more of
-/// them only push each other out of its cache. Where the PBX is slow, eighty a second may still begin.
-const MOST_CALLS: usize = 16;
 
 /// The door of all flows.
 pub(crate) struct Door {
     /// New requests that are still let in until the next tick.
     left: AtomicU32,
     /// For flows with a call that has not been answered anything.
-    places: Semaphore,
+    places: Places,
     refused: AtomicU64,
     /// What our own To tags are, so that their ACKs are known.
     tag: String,
@@ -71,7 +69,7 @@ impl Door {
     pub(crate) fn new() -> Self {
         Self {
             left: AtomicU32::new(MOST),
-            places: Semaphore::new(MOST_CALLS),
+            places: Places::new(),
             refused: AtomicU64::new(0),
             tag: format!("door{:016x}", getrandom::u64().unwrap_or_default()),
         }
@@ -114,7 +112,7 @@ impl Door {
         }
     }
 
-    /// Counts who may enter, for ever.
+    /// Counts who may enter and who has had a place too long, for ever.
     pub(crate) async fn watch(&self) {
         let mut budget = Budget::new();
         loop {
@@ -123,6 +121,7 @@ impl Door {
             let used = budget.granted - self.left.load(Ordering::Relaxed).min(budget.granted);
             let was_open = budget.granted == MOST;
             budget.on_tick(used, due.elapsed());
+            self.places.reclaim(due);
             self.left.store(budget.granted, Ordering::Relaxed);
             if was_open && budget.granted < MOST {
                 tracing::warn!("more is asked than can be done: some new requests are refused");

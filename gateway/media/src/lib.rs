@@ -16,6 +16,7 @@
 mod clock;
 mod codec;
 mod counters;
+mod datagrams;
 mod endpoint;
 mod engine;
 mod program;

@@ -13,7 +13,6 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) struct Daemon {
     child: Child,
     control: UdpSocket,
-    to: SocketAddr,
     /// One cookie twice would get the first answer again.
     asked: std::cell::Cell<u32>,
     identity: Identity,
@@ -45,10 +44,12 @@ impl Daemon {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
+        // Nobody else is heard: some relay may still say hello to a port that is used again.
+        let control = socket();
+        control.connect(to).unwrap();
         let daemon = Self {
             child,
-            control: socket(),
-            to,
+            control,
             asked: std::cell::Cell::new(0),
             identity: Identity::new(),
         };
@@ -146,7 +147,7 @@ impl Daemon {
         let mut buffer = [0; 8192];
         while self.control.recv(&mut buffer).is_ok() {}
         self.control.set_nonblocking(false).unwrap();
-        self.control.send_to(question.as_bytes(), self.to).ok()?;
+        self.control.send(question.as_bytes()).ok()?;
         let length = self.control.recv(&mut buffer).ok()?;
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }

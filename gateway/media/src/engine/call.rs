@@ -136,6 +136,13 @@ impl Leg {
 }
 
 impl Relay {
+    /// RTP of the PBX has come from `from`.
+    pub(super) fn on_heard(&mut self, from: SocketAddr) {
+        if self.ports.peer() != Some(from) && self.bridge.rtp_peer() == Some(from) {
+            self.ports.set_peer(Some(from));
+        }
+    }
+
     fn poll_task(&mut self) -> Task {
         loop {
             match self.bridge.poll_output() {
@@ -147,7 +154,13 @@ impl Relay {
                     // Nobody listens, or not for long.
                     let _ = self.events.try_send(event);
                 }
-                None => return Task::Wait(self.bridge.poll_timeout()),
+                None => {
+                    // It may have fallen silent.
+                    if self.bridge.rtp_peer().is_none() {
+                        self.ports.set_peer(None);
+                    }
+                    return Task::Wait(self.bridge.poll_timeout());
+                }
             }
         }
     }

@@ -4,12 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
-use mio::Interest;
 use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::call::{self, Call};
-use super::{CallId, Command, Engine, Handle, Slot};
+use super::{CallId, Command, Engine, Handle, Slot, level};
 use crate::endpoint::Endpoint;
 use crate::relay::bridge::{Bridge, Component};
 use crate::relay::ports::PortPair;
@@ -66,6 +65,8 @@ impl Engine {
             }
             Command::Act(id, act) => {
                 if let Some(Call::Relay(relay)) = self.calls.get_mut(&id).map(|s| &mut s.call) {
+                    // Whoever is told that others may speak from now on may tell them at once.
+                    relay.ports.set_peer(None);
                     act(&mut relay.bridge, now);
                 }
                 self.name(id);
@@ -132,8 +133,7 @@ impl Engine {
 
     fn register(&self, id: CallId, ports: &mut PortPair) -> Result<(), RelayError> {
         let registry = self.poll.registry();
-        let register =
-            |socket, component| registry.register(socket, id.token(component), Interest::READABLE);
+        let register = |socket, component| level::watch(registry, socket, id.token(component));
         register(&mut ports.rtp, Component::Rtp).map_err(RelayError::Socket)?;
         register(&mut ports.rtcp, Component::Rtcp).map_err(RelayError::Socket)
     }

@@ -12,6 +12,7 @@ mod alarm;
 mod call;
 mod calls;
 mod handle;
+mod level;
 mod packets;
 mod rush;
 mod streams;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use socket2::SockRef;
 use tracing::{error, info, warn};
 
@@ -110,7 +111,7 @@ impl Engine {
         options.set_recv_buffer_size(SOCKET_BUFFER)?;
         options.set_send_buffer_size(SOCKET_BUFFER)?;
         let registry = poll.registry();
-        registry.register(&mut socket, SOCKET, Interest::READABLE)?;
+        level::watch(registry, &mut socket, SOCKET)?;
         let bell = Arc::new(Bell::new(Waker::new(registry, WAKER)?));
         let alarm = Alarm::new(registry, ALARM)?;
         let streams = Streams::listen(local, registry, LISTENER, FIRST_STREAM);
@@ -196,9 +197,10 @@ impl Engine {
                     }
                 }
             }
+            let is_calm = readable.len() == 1 && !rush.is_on();
             for token in readable.drain(..) {
                 match token {
-                    SOCKET => self.on_browsers_readable(now, &mut buffer),
+                    SOCKET => self.on_browsers_readable(now, is_calm, &mut buffer),
                     LISTENER => self.on_connections(now),
                     Token(FIRST_STREAM..) => self.on_stream_readable(now, token, &mut buffer),
                     token => {

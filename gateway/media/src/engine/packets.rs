@@ -9,9 +9,11 @@ use mio::net::UdpSocket;
 use tracing::{debug, trace};
 
 use super::call::Call;
+use super::level::TELLS_AGAIN;
 use super::streams::{Frame, Streams};
 use super::{CallId, Engine, MAX_DATAGRAM, SOCKET};
 use crate::counters::{Dropped, Tally};
+use crate::datagrams::{receive, send_to};
 use crate::relay::bridge::Component;
 use crate::transport::Path;
 use crate::transport::demux::Protocol;
@@ -25,11 +27,15 @@ pub(super) const MAX_ADDRESSES: usize = 16;
 const ADDRESS_HOLD: Duration = Duration::from_secs(5);
 
 impl Engine {
-    pub(super) fn on_browsers_readable(&mut self, now: Instant, buffer: &mut [u8]) {
+    /// `is_calm`: what has come is likely to be the only one.
+    pub(super) fn on_browsers_readable(&mut self, now: Instant, is_calm: bool, buffer: &mut [u8]) {
         for _ in 0..BATCH {
-            match self.socket.recv_from(&mut buffer[..MAX_DATAGRAM]) {
+            match receive(&self.socket, &mut buffer[..MAX_DATAGRAM]) {
                 Ok((length, from)) => {
-                    self.on_browser_packet(now, Path::Udp(from), buffer, length);
+                    let was_good = self.on_browser_packet(now, Path::Udp(from), buffer, length);
+                    if was_good && is_calm && TELLS_AGAIN {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An ICMP error of some earlier datagram; it says nothing about the socket.
@@ -73,16 +79,26 @@ impl Engine {
         self.gauge();
     }
 
-    fn on_browser_packet(&mut self, now: Instant, from: Path, buffer: &mut [u8], length: usize) {
+    /// Answers whether it was of use.
+    fn on_browser_packet(
+        &mut self,
+        now: Instant,
+        from: Path,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> bool {
+        let mut was_good = true;
         Tally::count(&self.tally.received);
         let holder = |engine: &Self| engine.by_address.get(&from).copied();
         let take = |engine: &mut Self| {
             if let Err(why) = engine.on_browser_datagram(now, from, buffer, length) {
                 trace!(?from, ?why, length, "packet dropped");
                 engine.tally.on_dropped(why);
+                was_good = false;
             }
         };
         self.contain(holder, take);
+        was_good
     }
 
     fn on_browser_datagram(
@@ -102,7 +118,8 @@ impl Engine {
         let result = slot.call.handle_datagram(now, protocol, buffer, length);
         match (&slot.call, &result) {
             (Call::Relay(relay), Ok(Some((to, length)))) => {
-                send(&relay.ports.rtp, &self.tally, *to, &buffer[..*length]);
+                let sent = relay.ports.send_rtp(*to, &buffer[..*length]);
+                count(&self.tally, *to, sent);
             }
             // A relay that only hears sound has nothing else to say.
             (Call::Relay(_), Ok(None)) if protocol == Protocol::Rtp => {}
@@ -127,7 +144,7 @@ impl Engine {
                 Component::Rtp => &relay.ports.rtp,
                 Component::Rtcp => &relay.ports.rtcp,
             };
-            let (length, from) = match socket.recv_from(&mut buffer[..MAX_DATAGRAM]) {
+            let (length, from) = match receive(socket, &mut buffer[..MAX_DATAGRAM]) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The PBX has closed its port; an earlier datagram of ours was in vain.
@@ -151,7 +168,14 @@ impl Engine {
                 Err(why) => {
                     trace!(%from, ?why, length, "datagram of a PBX dropped");
                     self.tally.on_dropped(why);
+                    continue;
                 }
+            }
+            if component == Component::Rtp {
+                relay.on_heard(from);
+            }
+            if TELLS_AGAIN {
+                return;
             }
         }
         self.unread.push(id.token(component));
@@ -223,7 +247,11 @@ pub(super) fn send_to_browser(
 }
 
 pub(super) fn send(socket: &UdpSocket, tally: &Tally, to: SocketAddr, bytes: &[u8]) {
-    match socket.send_to(bytes, to) {
+    count(tally, to, send_to(socket, to, bytes));
+}
+
+fn count(tally: &Tally, to: SocketAddr, sent: io::Result<usize>) {
+    match sent {
         Ok(_) => Tally::count(&tally.sent),
         Err(error) => {
             debug!(%to, %error, "datagram not sent");

@@ -31,6 +31,10 @@ impl Rush {
         }
     }
 
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// Until when to let packets gather, when the thread has woken at `now` and `received` packets
     /// have come in all.
     pub(super) fn pause_until(&mut self, now: Instant, received: u64) -> Option<Instant> {

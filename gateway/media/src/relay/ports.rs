@@ -6,8 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use mio::net::UdpSocket;
+use rustix::net::connect_unspec;
 
 use super::RelayError;
+use crate::datagrams::{send, send_to};
 
 /// So many ports of somebody else are passed over, which takes some milliseconds; sound doesn't wait
 /// for more. Other programs hold many in a row: a PBX on the same machine, another relay.
@@ -27,12 +29,41 @@ pub(crate) struct PortPair {
     port: u16,
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
+    /// Whom alone the system lets in, and to whom it knows the way.
+    peer: Option<SocketAddr>,
 }
 
 impl PortPair {
     /// Where RTP is heard.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Exchanges RTP with `peer` alone from now on: the system then looks up no route for each packet,
+    /// and keeps others out. `None`: with anybody.
+    pub(crate) fn set_peer(&mut self, peer: Option<SocketAddr>) {
+        if peer == self.peer {
+            return;
+        }
+        // What can't be had costs time, and no sound.
+        self.peer = match peer {
+            Some(peer) => self.rtp.connect(peer).is_ok().then_some(peer),
+            None => connect_unspec(&self.rtp).err().and(self.peer),
+        };
+    }
+
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn send_rtp(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
+        if self.peer != Some(to) {
+            return send_to(&self.rtp, to, bytes);
+        }
+        // What went wrong may have been an earlier one.
+        send(&self.rtp, bytes).or_else(|_| send(&self.rtp, bytes))
     }
 }
 
@@ -56,7 +87,14 @@ impl Ports {
             };
             let bind = |port| UdpSocket::bind(SocketAddr::new(address, port));
             match bind(port).and_then(|rtp| Ok((rtp, bind(port + 1)?))) {
-                Ok((rtp, rtcp)) => return Ok(PortPair { port, rtp, rtcp }),
+                Ok((rtp, rtcp)) => {
+                    return Ok(PortPair {
+                        port,
+                        rtp,
+                        rtcp,
+                        peer: None,
+                    });
+                }
                 Err(error) => {
                     self.free.push_back(port);
                     if error.kind() != io::ErrorKind::AddrInUse {
@@ -76,6 +114,8 @@ impl Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::datagrams::receive;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -139,6 +179,50 @@ mod tests {
         let mut ports = Ports::new(&(first..=first + 401));
         assert_eq!(ports.open(HERE).unwrap().port(), first + 400);
         drop(taken);
+    }
+
+    #[test]
+    fn a_peer_is_exchanged_with_alone_until_it_is_none_any_more() {
+        let bind = || std::net::UdpSocket::bind((HERE, 0)).unwrap();
+        let (peer, stranger) = (bind(), bind());
+        let of_peer = peer.local_addr().unwrap();
+        let mut ports = Ports::new(&range());
+        let mut pair = ports.open(HERE).unwrap();
+        let ours = pair.rtp.local_addr().unwrap();
+        // Whoever speaks to the loopback address is heard at once.
+        let heard = |pair: &PortPair| {
+            let mut buffer = [0; 16];
+            let received = receive(&pair.rtp, &mut buffer).ok();
+            received.map(|(_, from)| from)
+        };
+        pair.set_peer(Some(of_peer));
+        stranger.send_to(b"x", ours).unwrap();
+        assert_eq!(heard(&pair), None);
+        peer.send_to(b"x", ours).unwrap();
+        assert_eq!(heard(&pair), Some(of_peer));
+        let of_stranger = stranger.local_addr().unwrap();
+        assert_eq!(pair.send_rtp(of_stranger, b"y").unwrap(), 1);
+        pair.set_peer(None);
+        stranger.send_to(b"x", ours).unwrap();
+        assert_eq!(heard(&pair), Some(of_stranger));
+        assert_eq!(pair.rtp.local_addr().unwrap(), ours, "the port is the same");
+    }
+
+    #[test]
+    fn what_follows_a_refusal_is_sent() {
+        let peer = std::net::UdpSocket::bind((HERE, 0)).unwrap();
+        let to = peer.local_addr().unwrap();
+        let mut ports = Ports::new(&range());
+        let mut pair = ports.open(HERE).unwrap();
+        pair.set_peer(Some(to));
+        drop(peer);
+        pair.send_rtp(to, b"to nobody").unwrap();
+        let peer = std::net::UdpSocket::bind(to).unwrap();
+        let wait = std::time::Duration::from_secs(20);
+        peer.set_read_timeout(Some(wait)).unwrap();
+        pair.send_rtp(to, b"to somebody").unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(peer.recv(&mut buffer).unwrap(), b"to somebody".len());
     }
 
     #[test]

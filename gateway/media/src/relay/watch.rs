@@ -31,6 +31,10 @@ impl Watch {
         *self = Self::new(now);
     }
 
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
     /// Whether it has just been found silent. While it is not to speak, its silence means nothing.
     pub(super) fn check(&mut self, now: Instant, is_to_speak: bool) -> bool {
         if !is_to_speak {

@@ -204,6 +204,17 @@ impl Bridge {
         Ok(None)
     }
 
+    /// The one address that RTP comes from and goes to, as long as there is but one and it speaks: from
+    /// where else it may come is to be counted once it is silent.
+    pub(crate) fn rtp_peer(&self) -> Option<SocketAddr> {
+        let [only] = &self.branches[..] else {
+            return None;
+        };
+        let signalled = only.signalled.filter(|_| !self.symmetric);
+        let peer = only.learned_rtp.or(signalled);
+        peer.filter(|_| !self.pbx_watch.is_silent())
+    }
+
     /// The branch whose RTP comes from `from`: by its signalled address before any that would
     /// learn one.
     fn branch_of(&self, from: SocketAddr) -> Option<usize> {

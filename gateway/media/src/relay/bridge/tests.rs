@@ -72,6 +72,18 @@ fn take(bridge: &mut Bridge, from: &str, packet: &[u8]) -> Result<Forward<Path>,
 }
 
 #[test]
+fn others_are_let_in_when_a_pbx_is_silent() {
+    let mut bridge = bridge();
+    let peer = PBX.parse().ok();
+    for sequence in 1..3 {
+        assert_eq!(take(&mut bridge, PBX, &packet(sequence)), Ok(None));
+        assert_eq!(bridge.rtp_peer(), peer);
+        bridge.check_pbx(Instant::now() + Duration::from_secs(31));
+        assert_eq!(bridge.rtp_peer(), None);
+    }
+}
+
+#[test]
 fn who_is_to_say_hello_stays_so_before_anybody_is_there() {
     let (bridge, _) = offered(PbxSrtp::None);
     let now = Instant::now();

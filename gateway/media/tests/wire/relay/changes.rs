@@ -3,6 +3,7 @@
 use sidetone_media::{BrowserOffer, RelayEvent};
 
 use super::{Call, incoming, offered};
+use crate::peer::pbx::Pbx;
 use crate::peer::{OPUS, PCMU, Peer, media, until};
 
 #[tokio::test]
@@ -68,6 +69,26 @@ async fn a_held_call_is_silent_and_goes_on_at_the_same_ports() {
         call.up(96_000 * n + 960, b"welcome back").await;
         call.down(96_000 * n + 960, b"here I am again").await;
     }
+    assert_eq!(call.browser.relay_events, [RelayEvent::Connected]);
+}
+
+#[tokio::test]
+async fn a_pbx_that_was_heard_may_move() {
+    let mut call = Call::plain(false).await;
+    for ssrc in 1..=3 {
+        call.speak().await;
+        let mut elsewhere = Pbx::new().await;
+        elsewhere.ssrc = ssrc;
+        let gateway = call.pbx.gateway;
+        let mut former = std::mem::replace(&mut call.pbx, elsewhere);
+        call.pbx.gateway = gateway;
+        let offer = call.offer("");
+        call.renegotiate(&offer, "sendrecv", "sendrecv").await;
+        let unknown = call.media.counters().unknown;
+        former.send(OPUS, 96_000, b"still here").await;
+        until(&call.media, "the former", |c| c.unknown > unknown).await;
+    }
+    call.speak().await;
     assert_eq!(call.browser.relay_events, [RelayEvent::Connected]);
 }
 

@@ -64,3 +64,34 @@ async fn of_several_forks_the_first_to_speak_is_heard_until_one_answers() {
     let late = relay.answer_from_pbx("third", &early).await;
     assert!(matches!(late, Err(RelayError::OtherBranch)));
 }
+
+#[tokio::test]
+async fn who_rings_later_is_let_in_beside_whom_alone_was_heard() {
+    let media = media().await;
+    let mut relay = media.relay(config(PbxSrtp::None)).await.unwrap();
+    let mut browser = Peer::new(&[]).await;
+    let (mut first, mut second) = (Pbx::new().await, Pbx::new().await);
+    let offer = offered(&relay, &browser.offer()).await;
+    first.hear_of(&offer);
+    second.hear_of(&offer);
+    let early = first.sdp("RTP/AVP", "111", RTPMAPS);
+    let answer = relay.answer_from_pbx("first", &early).await.unwrap();
+    browser.accept(&answer);
+    browser.connect_relay(&mut relay).await;
+    first.send(OPUS, 0, b"first").await;
+    browser
+        .run_relay(&mut relay, "the first", |peer| peer.heard.len() == 1)
+        .await;
+    let early = second.sdp("RTP/AVP", "111", RTPMAPS);
+    relay.answer_from_pbx("second", &early).await.unwrap();
+    let before = media.counters();
+    second.send(OPUS, 0, b"second").await;
+    until(&media, "the second", |c| c.received > before.received).await;
+    assert_eq!(media.counters().unknown, before.unknown);
+    relay.confirm("second").await.unwrap();
+    second.send(OPUS, 960, b"second").await;
+    browser
+        .run_relay(&mut relay, "the second", |peer| peer.heard.len() == 2)
+        .await;
+    assert_eq!(browser.heard[1].payload[..], *b"second");
+}

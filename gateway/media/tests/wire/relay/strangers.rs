@@ -1,5 +1,6 @@
 //! Packets of those who are not in the call.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use sidetone_media::{Media, RelayEvent};
@@ -13,7 +14,6 @@ use crate::peer::{OPUS, media_with, until};
 #[tokio::test]
 async fn nobody_else_is_heard_or_answered() {
     let mut call = Call::plain(false).await;
-    call.speak().await;
     let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let gateway = call.pbx.gateway.unwrap();
     for n in 0..50 {
@@ -22,16 +22,27 @@ async fn nobody_else_is_heard_or_answered() {
         stranger.send_to(&packet, gateway).await.unwrap();
         until(&call.media, "a stranger", |c| c.unknown == unknown + 1).await;
     }
+    let answer = stranger.try_recv(&mut [0; 16]).unwrap_err();
+    assert_eq!(answer.kind(), ErrorKind::WouldBlock);
+    call.speak().await;
+    is_kept_out(&stranger, &mut call).await;
     call.speak().await;
     let stats = call.relay.stats().await.unwrap();
     assert_eq!(
         (stats.from_pbx.forwarded, stats.from_pbx.rejected),
         (20, 50)
     );
-    assert_eq!(
-        stranger.try_recv(&mut [0; 16]).unwrap_err().kind(),
-        std::io::ErrorKind::WouldBlock
-    );
+}
+
+/// Now that the PBX is heard, the system doesn't let others in.
+async fn is_kept_out(stranger: &UdpSocket, call: &mut Call) {
+    stranger.connect(call.pbx.gateway.unwrap()).await.unwrap();
+    for _ in 0..50 {
+        let packet = call.pbx.packet(OPUS, 0, b"not the PBX");
+        stranger.send(&packet).await.unwrap();
+        let refused = stranger.recv(&mut [0; 16]).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    }
 }
 
 /// Says hello to every port of the gateway, over and over, from many addresses.
@@ -85,10 +96,7 @@ async fn symmetric_rtp_locks_to_the_first_source() {
     call.pbx.rtp = behind_nat.rtp;
     call.down(0, b"here I am").await;
     call.speak().await;
-    let unknown = call.media.counters().unknown;
-    let packet = call.pbx.packet(OPUS, 0, b"too late");
-    stranger.send_to(&packet, gateway).await.unwrap();
-    until(&call.media, "the stranger", |c| c.unknown == unknown + 1).await;
+    is_kept_out(&stranger, &mut call).await;
     call.speak().await;
 }
 

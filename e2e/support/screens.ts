@@ -1,8 +1,9 @@
 /** The states of the app that are looked at: by axe, and by eye as pictures. */
 
 import { expect } from '@playwright/test';
+import { PASSWORD, severalAccounts } from './ann.ts';
 import type { Front } from './front.ts';
-import { ask, type Configured, type Gateway } from './gateway.ts';
+import type { Configured, Gateway } from './gateway.ts';
 import { alice, bob, echo, type Phone } from './phone.ts';
 import type { OpenOptions, Phones } from './test.ts';
 import { NO_CONNECTION, type Troubles } from './troubles.ts';
@@ -42,26 +43,11 @@ export const screens: Screen[] = [
   {
     name: 'several-accounts',
     async show(phones, options, { another }) {
-      const account = (number: string, name: string) => `
-[[extension]]
-number = "${number}"
-name = "${name}"
-secret = "secret of ${number}"
-[[account]]
-person = "ann"
-user = "${number}"
-`;
       const gateway = await another({
-        config: `
-[switch]
-domain = "own.example"
-[[person]]
-name = "ann"
-password = "${ask(['hash-password'], 'the password of ann')}"
-${account('201', 'Ann')}${account('202', 'Front desk')}${account('203', 'Emergency line of the night porters')}`,
+        config: severalAccounts(['201', 'Ann'], ['202', 'Front desk'], ['203', 'Emergency line of the night porters']),
       });
       const phone = await phones.open({ ...options, url: gateway.url });
-      await phone.signInByName('ann', 'the password of ann');
+      await phone.signInByName('ann', PASSWORD);
       await expect(phone.page.getByRole('region', { name: 'Which account do you want to use?' })).toBeVisible();
       return phone;
     },

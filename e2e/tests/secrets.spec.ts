@@ -2,13 +2,12 @@
 
 import { randomBytes } from 'node:crypto';
 import type { BrowserContext } from '@playwright/test';
-import { ask, Gateway } from '../support/gateway.ts';
+import { ann, PASSWORD, severalAccounts } from '../support/ann.ts';
+import { Gateway } from '../support/gateway.ts';
 import { Phone } from '../support/phone.ts';
 import { Registrar } from '../support/registrar.ts';
 import { readEverythingStored } from '../support/stored.ts';
 import { expect, test } from '../support/test.ts';
-
-const PASSWORD = 'the password of ann';
 
 /** A word that is nowhere by chance. */
 const canary = (): string => `c${randomBytes(18).toString('hex')}y`;
@@ -70,11 +69,7 @@ domain = "own.example"
 number = "201"
 name = "${name}"
 secret = "${secret}"
-
-[[person]]
-name = "ann"
-password = "${ask(['hash-password'], PASSWORD)}"
-
+${ann()}
 [[account]]
 person = "ann"
 user = "201"
@@ -167,11 +162,7 @@ name = "office"
 domain = "office.example"
 uri = "sip:127.0.0.1:${pbx.port};transport=udp"
 keep_alive = "off"
-
-[[person]]
-name = "ann"
-password = "${ask(['hash-password'], PASSWORD)}"
-
+${ann()}
 [[account]]
 person = "ann"
 upstream = "office"
@@ -224,26 +215,7 @@ test('who signs out and at once in again is in', async ({ phones }) => {
 });
 
 test('whoever has several accounts chooses one', async ({ another, phones }) => {
-  const extension = (number: string, name: string) => `
-[[extension]]
-number = "${number}"
-name = "${name}"
-secret = "${canary()}"
-
-[[account]]
-person = "ann"
-user = "${number}"
-`;
-  const gateway = await another({
-    config: `
-[switch]
-domain = "own.example"
-
-[[person]]
-name = "ann"
-password = "${ask(['hash-password'], PASSWORD)}"
-${extension('202', 'Front desk')}${extension('201', 'Ann')}`,
-  });
+  const gateway = await another({ config: severalAccounts(['202', 'Front desk'], ['201', 'Ann']) });
   const phone = await phones.open({ url: gateway.url });
   const { page } = phone;
   const signIn = async () => {

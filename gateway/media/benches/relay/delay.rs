@@ -33,6 +33,7 @@ struct Seat {
 }
 
 struct Round {
+    calls: f64,
     /// Of a core.
     share: f64,
     sent: usize,
@@ -79,6 +80,13 @@ pub(crate) fn compare<'a>(ours: &mut Contender<'a>, theirs: &mut Contender<'a>) 
         for (index, (result, _)) in results {
             seats[index].rounds.push(result);
         }
+        for (seat, contender) in seats.iter_mut().zip([&mut *theirs, &mut *ours]) {
+            let share = seat.rounds.last().map_or(SHARE, |round| round.share);
+            // Half of it was chance.
+            seat.calls = corrected(seat.calls, (share + SHARE) / 2.0);
+            contender.provide(seat.calls);
+        }
+        seats[2].calls = seats[0].calls;
     }
     println!(
         "{ROUNDS} rounds, medians; {dropped} more were dropped, as others had one of the cores"
@@ -117,10 +125,15 @@ fn calls_for_share(contender: &mut Contender<'_>) -> usize {
         if (share - SHARE).abs() < TOLERANCE {
             break;
         }
-        let factor = (SHARE / share).clamp(0.5, 2.0);
-        calls = (calls as f64 * factor).round() as usize;
+        calls = corrected(calls, share);
     }
     calls
+}
+
+/// How many calls it takes when so many took this share.
+fn corrected(calls: usize, share: f64) -> usize {
+    let factor = (SHARE / share).clamp(0.5, 2.0);
+    (calls as f64 * factor).round() as usize
 }
 
 /// One turn, and whether others ran meanwhile on one of the cores.
@@ -138,6 +151,7 @@ fn turn(contender: &mut Contender<'_>, calls: usize) -> (Round, bool) {
     let of_time = |nanoseconds| Duration::from_nanos(nanoseconds).div_duration_f64(lasted);
     let is_disturbed = of_time(load.waited.max(relay.waited)) > DISTURBANCE;
     let round = Round {
+        calls: calls as f64,
         share: of_time(relay.ran),
         sent,
         lost: sent - delays.len(),
@@ -169,8 +183,8 @@ impl Seat {
     fn report(&self) {
         let share = 100.0 * self.median(|round| round.share);
         let sent: usize = self.rounds.iter().map(|round| round.sent).sum();
-        let Self { name, calls, .. } = self;
-        print!("{name:26} {calls:5} calls, {share:.0} % of a core; ");
+        let calls = self.median(|round| round.calls);
+        print!("{:26} {calls:5} calls, {share:.0} % of a core; ", self.name);
         print!("{} of {sent} lost, there ", self.lost());
         let half = self.median(|round| round.half);
         let most = self.median(|round| round.most);

@@ -212,7 +212,9 @@ impl Engine {
                     }
                 }
             }
-            self.on_timeout(now);
+            if due.is_some_and(|due| due <= now) {
+                self.on_timeout(now);
+            }
             let received = self.tally.received.load(Relaxed);
             let pause = rush.pause_until(now, received);
             if let Some(until) = pause.filter(|_| self.unread.is_empty()) {

@@ -1,4 +1,4 @@
-/** A real Kamailio before the PBX: an outbound proxy, configured by `pbx/kamailio`. */
+/** A real Kamailio: an outbound proxy before the PBX, or a telephone company. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,11 +17,21 @@ export class Kamailio {
     private readonly home: string,
   ) {}
 
-  /** Starts it before the PBX at this port; ready when it takes connections. */
-  static async start(pbx: number): Promise<Kamailio> {
+  /** An outbound proxy before the PBX at this port. */
+  static before(pbx: number): Promise<Kamailio> {
+    return Kamailio.start('kamailio', { pbx });
+  }
+
+  /** `provider.example`, of which whoever knows the password `secret-…` of a user is a customer. */
+  static provider(): Promise<Kamailio> {
+    return Kamailio.start('provider', {});
+  }
+
+  /** As this folder says; ready when it takes connections. */
+  private static async start(folder: string, values: Record<string, number>): Promise<Kamailio> {
     const home = await mkdtemp(path.join(tmpdir(), 'sidetone-kamailio-'));
     const port = await freePort();
-    await fill('kamailio', home, { port, pbx });
+    await fill(folder, home, { ...values, port });
     const file = path.join(home, 'proxy.cfg');
     const program = Program.start(KAMAILIO!, ['-DD', '-E', '-m', '32', '-Y', home, '-f', file]);
     const kamailio = new Kamailio(port, program, home);

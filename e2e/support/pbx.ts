@@ -84,7 +84,7 @@ export const test = base.extend<Options & Fixtures, Shared>({
 
   kamailio: [
     async ({ asterisk }, use) => {
-      const kamailio = KAMAILIO ? await Kamailio.start(asterisk.ports.sip) : undefined;
+      const kamailio = KAMAILIO ? await Kamailio.before(asterisk.ports.sip) : undefined;
       await use(kamailio);
       await kamailio?.stop();
     },

@@ -1,6 +1,7 @@
 /** The app as a person sees it: roles and names. */
 
 import { expect, type Locator, type Page } from '@playwright/test';
+import { expectSilence, expectSound } from './probe.ts';
 import { readEverythingStored } from './stored.ts';
 
 export type Person = { extension: string; name: string; password: string };
@@ -111,6 +112,15 @@ export class Card {
 
   async hangUp(): Promise<void> {
     await this.button('Hang up').click();
+  }
+
+  /** The call is up, and what is heard is our own sound that comes back: without it there is none. */
+  async expectEcho(): Promise<void> {
+    await this.expectPhase('active');
+    const page = this.view.page();
+    await expectSound(page);
+    await this.button('Mute').click();
+    await expectSilence(page);
   }
 
   /** Hangs up, and both sides say so; their cards stay for five seconds only. */

@@ -22,11 +22,7 @@ for (const way of all) {
     test.skip(!!missing(way), missing(way));
     const phone = await phones.of(person(way));
     const card = await phone.call(party('207'));
-    await card.expectPhase('active');
-    // It gives back what it hears.
-    await expectSound(phone.page);
-    await card.button('Mute').click();
-    await expectSilence(phone.page);
+    await card.expectEcho();
     await card.hangUp();
     await card.expectEnd('You hung up');
   });
@@ -37,10 +33,7 @@ for (const way of all) {
     const phone = await phones.of(who);
     await baresip.dial(who.name);
     const card = await phone.answer(party('207'));
-    await card.expectPhase('active');
-    await expectSound(phone.page);
-    await card.button('Mute').click();
-    await expectSilence(phone.page);
+    await card.expectEcho();
     await baresip.hangUp();
     await card.expectEnd('They hung up');
   });

@@ -4,7 +4,6 @@ import { ASTERISK } from '../../support/asterisk.ts';
 import { BARESIP, Baresip } from '../../support/baresip.ts';
 import { KAMAILIO, Kamailio } from '../../support/kamailio.ts';
 import { test as base, expectCarried, party, upstreamAt } from '../../support/pbx.ts';
-import { expectSilence, expectSound } from '../../support/probe.ts';
 
 /** Its number is 0301234. */
 const customer = { extension: 'trunk@provider.example', name: 'trunk', password: 'secret-trunk' };
@@ -41,10 +40,7 @@ test.skip(!ASTERISK, 'Asterisk is missing');
 test('calls into the world, and both hear each other', async ({ phones, other: _, gateway }) => {
   const phone = await phones.of(customer);
   const card = await phone.call(party(OTHER));
-  await card.expectPhase('active');
-  await expectSound(phone.page);
-  await card.button('Mute').click();
-  await expectSilence(phone.page);
+  await card.expectEcho();
   await card.hangUp();
   await card.expectEnd('You hung up');
   await expectCarried(gateway, 'relayed');
@@ -54,10 +50,7 @@ test('is called by its number, and both hear each other', async ({ phones, other
   const phone = await phones.of(customer);
   await other.dial('0301234');
   const card = await phone.answer(party(OTHER));
-  await card.expectPhase('active');
-  await expectSound(phone.page);
-  await card.button('Mute').click();
-  await expectSilence(phone.page);
+  await card.expectEcho();
   await other.hangUp();
   await card.expectEnd('They hung up');
   await expectCarried(gateway, 'relayed');

@@ -1,5 +1,5 @@
-//! Datagrams, by system calls of our own: the C library makes each of them a point where a thread may
-//! be cancelled, which takes a twentieth of what a packet does.
+//! Datagrams, by system calls without the C library: it makes each of them a point where a thread may
+//! be cancelled, for which every packet would pay twice.
 
 use std::io;
 use std::net::SocketAddr;

@@ -162,13 +162,8 @@ impl Engine {
         loop {
             let due = self.poll_timeout();
             let wait = self.alarm.set(due).and_then(|patience| {
-                let is_done = self.unread.is_empty();
-                let patience = if is_done {
-                    patience
-                } else {
-                    Some(Duration::ZERO)
-                };
-                self.poll.poll(&mut events, patience)
+                let at_once = (!self.unread.is_empty()).then_some(Duration::ZERO);
+                self.poll.poll(&mut events, at_once.or(patience))
             });
             if let Err(error) = wait
                 && error.kind() != io::ErrorKind::Interrupted

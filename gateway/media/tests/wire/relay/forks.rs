@@ -1,24 +1,56 @@
 //! A call that rings at several places.
 
-use sidetone_media::{PbxSrtp, RelayError};
+use sidetone_media::{Media, PbxSrtp, Relay, RelayError};
 
 use super::{RTPMAPS, config, offered};
 use crate::peer::pbx::Pbx;
 use crate::peer::{OPUS, Peer, media, until};
 
+/// A call that rings at two places, of which the first has answered with early sound.
+struct Ringing {
+    media: Media,
+    relay: Relay,
+    browser: Peer,
+    first: Pbx,
+    second: Pbx,
+    /// What the browser was told.
+    answer: String,
+}
+
+impl Ringing {
+    async fn start() -> Self {
+        let media = media().await;
+        let mut relay = media.relay(config(PbxSrtp::None)).await.unwrap();
+        let mut browser = Peer::new(&[]).await;
+        let (mut first, mut second) = (Pbx::new().await, Pbx::new().await);
+        let offer = offered(&relay, &browser.offer()).await;
+        first.hear_of(&offer);
+        second.hear_of(&offer);
+        let early = first.sdp("RTP/AVP", "111", RTPMAPS);
+        let answer = relay.answer_from_pbx("first", &early).await.unwrap();
+        browser.accept(&answer);
+        browser.connect_relay(&mut relay).await;
+        Self {
+            media,
+            relay,
+            browser,
+            first,
+            second,
+            answer,
+        }
+    }
+}
+
 #[tokio::test]
 async fn of_several_forks_the_first_to_speak_is_heard_until_one_answers() {
-    let media = media().await;
-    let mut relay = media.relay(config(PbxSrtp::None)).await.unwrap();
-    let mut browser = Peer::new(&[]).await;
-    let (mut first, mut second) = (Pbx::new().await, Pbx::new().await);
-    let offer = offered(&relay, &browser.offer()).await;
-    first.hear_of(&offer);
-    second.hear_of(&offer);
-    let early = first.sdp("RTP/AVP", "111", RTPMAPS);
-    let answer = relay.answer_from_pbx("first", &early).await.unwrap();
-    browser.accept(&answer);
-    browser.connect_relay(&mut relay).await;
+    let Ringing {
+        media,
+        mut relay,
+        mut browser,
+        mut first,
+        mut second,
+        answer,
+    } = Ringing::start().await;
     let early = second.sdp("RTP/AVP", "111", RTPMAPS);
     let same = relay.answer_from_pbx("second", &early).await.unwrap();
     assert_eq!(same, answer, "the browser is told nothing new");
@@ -67,17 +99,14 @@ async fn of_several_forks_the_first_to_speak_is_heard_until_one_answers() {
 
 #[tokio::test]
 async fn who_rings_later_is_let_in_beside_whom_alone_was_heard() {
-    let media = media().await;
-    let mut relay = media.relay(config(PbxSrtp::None)).await.unwrap();
-    let mut browser = Peer::new(&[]).await;
-    let (mut first, mut second) = (Pbx::new().await, Pbx::new().await);
-    let offer = offered(&relay, &browser.offer()).await;
-    first.hear_of(&offer);
-    second.hear_of(&offer);
-    let early = first.sdp("RTP/AVP", "111", RTPMAPS);
-    let answer = relay.answer_from_pbx("first", &early).await.unwrap();
-    browser.accept(&answer);
-    browser.connect_relay(&mut relay).await;
+    let Ringing {
+        media,
+        mut relay,
+        mut browser,
+        mut first,
+        mut second,
+        ..
+    } = Ringing::start().await;
     first.send(OPUS, 0, b"first").await;
     browser
         .run_relay(&mut relay, "the first", |peer| peer.heard.len() == 1)

@@ -269,7 +269,7 @@ impl Engine {
         let due = self.deadlines.iter().take_while(|(at, _)| *at <= now);
         let due: Vec<CallId> = due.map(|(_, id)| *id).collect();
         if let Some(streams) = &mut self.streams {
-            streams.handle_timeout(now);
+            streams.handle_timeout(now, self.poll.registry());
         }
         for id in due {
             let wake = |engine: &mut Self| {

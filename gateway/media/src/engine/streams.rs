@@ -22,6 +22,8 @@ const MAX_STREAMS: usize = 4096;
 const MAX_STRANGERS: usize = 128;
 /// How long a stranger may take to show that it belongs to a call.
 const STRANGER: Duration = Duration::from_secs(10);
+/// How long whoever connects waits when there are no more files, until there may be again.
+const RETRY: Duration = Duration::from_millis(100);
 /// What the network doesn't take is old by the time this much has gathered.
 const MAX_UNSENT: usize = 32 * 1024;
 const LENGTH: usize = 2;
@@ -29,6 +31,8 @@ const LENGTH: usize = 2;
 /// The listener and its streams.
 pub(super) struct Streams {
     listener: TcpListener,
+    /// When to look again who has connected: nobody tells a second time.
+    accept_due: Option<Instant>,
     /// The token of the next stream.
     next: usize,
     streams: HashMap<Token, Stream>,
@@ -71,6 +75,7 @@ impl Streams {
         registry.register(&mut listener, listener_token, Interest::READABLE)?;
         Ok(Self {
             listener,
+            accept_due: None,
             next: first,
             streams: HashMap::new(),
             by_address: HashMap::new(),
@@ -80,6 +85,7 @@ impl Streams {
 
     /// Takes whoever has connected.
     pub(super) fn accept(&mut self, now: Instant, registry: &Registry) {
+        self.accept_due = None;
         loop {
             match self.listener.accept() {
                 Ok((socket, from)) if self.streams.len() < MAX_STREAMS => {
@@ -89,9 +95,12 @@ impl Streams {
                 }
                 Ok((_, from)) => debug!(%from, "too many streams"),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Whoever connected has gone already, or there are no more files.
+                // Whoever connected has gone already.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     debug!(%error, "no stream accepted");
+                    self.accept_due = Some(now + RETRY);
                     return;
                 }
             }
@@ -187,8 +196,11 @@ impl Streams {
         }
     }
 
-    /// Closes strangers that have stayed so.
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    /// Closes strangers that have stayed so, and takes those who could not be taken.
+    pub(super) fn handle_timeout(&mut self, now: Instant, registry: &Registry) {
+        if self.accept_due.is_some_and(|due| due <= now) {
+            self.accept(now, registry);
+        }
         while let Some((until, token)) = self.strangers.front().copied() {
             if until > now {
                 return;
@@ -199,7 +211,8 @@ impl Streams {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.strangers.front().map(|(until, _)| *until)
+        let stranger = self.strangers.front().map(|(until, _)| *until);
+        [stranger, self.accept_due].into_iter().flatten().min()
     }
 }
 

@@ -152,11 +152,11 @@ fn strangers_are_closed_and_others_stay() {
         }
         let due = fixture.streams.poll_timeout().unwrap();
         assert_eq!(due, fixture.now + STRANGER);
-        fixture
-            .streams
-            .handle_timeout(due - Duration::from_millis(1));
+        let registry = fixture.poll.registry();
+        let soon = due - Duration::from_millis(1);
+        fixture.streams.handle_timeout(soon, registry);
         assert!(fixture.streams.address(fixture.token).is_some());
-        fixture.streams.handle_timeout(due);
+        fixture.streams.handle_timeout(due, registry);
         assert_eq!(fixture.streams.address(fixture.token).is_some(), is_known);
         assert_eq!(fixture.streams.poll_timeout(), None);
     }

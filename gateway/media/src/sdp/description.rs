@@ -87,9 +87,9 @@ impl Description {
             bundled: Vec::new(),
         };
         for line in lines.filter(|line| !line.is_empty()) {
-            // Parts of it return in the answer.
-            if line.contains(char::is_control) {
-                return Err(bad("it contains control characters"));
+            // RFC 8866 §9: a text has none of these; parts of it return in the answer.
+            if line.contains(['\0', '\r']) {
+                return Err(bad("a line contains NUL or CR"));
             }
             match (line.split_once('='), description.lines.last_mut()) {
                 (Some(("m", value)), _) => {

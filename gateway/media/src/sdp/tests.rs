@@ -211,6 +211,14 @@ fn without_common_audio_there_is_no_answer() {
 }
 
 #[test]
+fn a_text_may_have_other_control_characters() {
+    let plain = Offer::parse(CHROMIUM).unwrap();
+    let tab = CHROMIUM.replace("\r\ns=-", "\r\ns=a\tcall\u{1}");
+    assert_ne!(tab, CHROMIUM);
+    assert_eq!(Offer::parse(&tab).unwrap().audio, plain.audio);
+}
+
+#[test]
 fn offers_that_cannot_be_answered_say_why() {
     let no_name = CHROMIUM.replace("a=ice-ufrag:EsAw\r\n", "");
     let cases = [
@@ -221,7 +229,8 @@ fn offers_that_cannot_be_answered_say_why() {
         (CHROMIUM.replace("a=rtcp-mux", "a=x"), "RTCP"),
         (CHROMIUM.replace("actpass", "passive"), "client"),
         (CHROMIUM.replace("m=audio 53711", "m=audio"), "port"),
-        (CHROMIUM.replace("a=mid:a0", "a=mid:a\r0"), "control"),
+        (CHROMIUM.replace("a=mid:a0", "a=mid:a\r0"), "CR"),
+        (CHROMIUM.replace("a=mid:a0", "a=mid:a\00"), "NUL"),
         (CHROMIUM.replace("a=sendrecv", "sendrecv"), "x="),
         (no_name, "ICE"),
         (CHROMIUM.repeat(60), "long"),

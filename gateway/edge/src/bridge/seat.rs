@@ -22,13 +22,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Whether it is, or wants to be, registered at this upstream.
-    pub(crate) fn concerns(&self, upstream: UpstreamId) -> bool {
-        let bound = self
-            .bindings
-            .iter()
-            .any(|binding| binding.upstream == upstream);
-        bound || self.unserved.contains(&upstream)
+    /// Whether it is registered at this upstream.
+    pub(crate) fn is_bound(&self, upstream: UpstreamId) -> bool {
+        let mut bindings = self.bindings.iter();
+        bindings.any(|binding| binding.upstream == upstream)
     }
 
     /// Hands a message to the embedded switch; false if that has closed the flow.

@@ -21,7 +21,7 @@ const SEAL: usize = 10;
 pub(crate) struct PhoneId(pub(crate) u64);
 
 /// Names an upstream, whatever order the configuration has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UpstreamId(pub(crate) u32);
 
 /// What stands in the Contact that a PBX sees.

@@ -15,7 +15,7 @@ fn watched(pbx: &Pbx) -> UpstreamConfig {
 }
 
 /// Answers the gateway's questions, and all registrations with what is granted.
-pub(crate) async fn serve(pbx: &Pbx, until: impl Fn(&sidetone_sip::Request) -> bool) {
+pub(crate) async fn serve(pbx: &Pbx, mut until: impl FnMut(&sidetone_sip::Request) -> bool) {
     let mut buffer = vec![0; 65536];
     loop {
         let received = soon("a message to the PBX", pbx.socket.recv_from(&mut buffer)).await;
@@ -118,8 +118,8 @@ async fn a_pbx_that_never_answers_options_is_asked_for_all_else() {
     browser.response(200).await;
 }
 
-#[tokio::test]
-async fn a_phone_that_registered_in_vain_is_sent_to_try_again() {
+/// A phone that registered in vain with a PBX that is back since.
+async fn unserved() -> (Gateway, Pbx, Browser, u32) {
     let pbx = Pbx::start().await;
     let addr = pbx.addr();
     let gateway = Gateway::start(watched(&pbx)).await;
@@ -136,9 +136,55 @@ async fn a_phone_that_registered_in_vain_is_sent_to_try_again() {
         browser.send(&register("one", number)).await;
     }
     let socket = tokio::net::UdpSocket::bind(addr).await.unwrap();
-    let pbx = Pbx { socket };
+    (gateway, Pbx { socket }, browser, number)
+}
+
+#[tokio::test]
+async fn a_phone_that_registered_in_vain_is_sent_to_try_again() {
+    let (_gateway, pbx, mut browser, _) = unserved().await;
     let ((), ()) = tokio::join!(
         serve(&pbx, |asked| asked.method == Method::Options),
         browser.closed(),
     );
+}
+
+/// Registers until it is accepted; false if the phone is sent away before.
+async fn registers(pbx: &Pbx, browser: &mut Browser, mut number: u32) -> bool {
+    let tries = async {
+        loop {
+            number += 1;
+            match browser.ask(&register("one", number)).await {
+                Some(Status::OK) => return true,
+                Some(_) => {}
+                None => return false,
+            }
+        }
+    };
+    tokio::select! {
+        () = serve(pbx, |_| false) => unreachable!("it serves for ever"),
+        is_accepted = tries => is_accepted,
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_has_tried_again_by_itself_is_not_sent_away() {
+    for _ in 0..10 {
+        let (_gateway, pbx, mut browser, number) = unserved().await;
+        serve(&pbx, |asked| asked.method == Method::Options).await;
+        if !registers(&pbx, &mut browser, number).await {
+            // It was too slow this time.
+            continue;
+        }
+        // Longer than one phone is let stay when it is to be sent away, by the gateway's own clock.
+        let mut questions = 0;
+        serve(&pbx, |asked| {
+            questions += u32::from(asked.method == Method::Options);
+            questions == 20
+        })
+        .await;
+        let is_there = registers(&pbx, &mut browser, number + 1000).await;
+        assert!(is_there, "it was sent away");
+        return;
+    }
+    panic!("it was too slow each time");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sidetone_sip::FlowId;
 
-use super::Phone;
+use super::{Due, Phone};
 use crate::bridge::config::Protocol;
 use crate::bridge::link::{Hop, Link};
 use crate::bridge::pbx::Pbx;
@@ -87,7 +87,7 @@ impl Phone {
         // What was registered over a connection can't be reached without it.
         let bound = |seat: &Seat| seat.bindings.iter().any(|binding| binding.link == flow);
         if self.seat.as_ref().is_some_and(bound) {
-            self.renew();
+            self.send_away(Due::Renew);
         }
     }
 }

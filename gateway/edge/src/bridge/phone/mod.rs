@@ -42,7 +42,7 @@ use super::link::Link;
 use super::phones::{Input, Origin};
 use super::seat::Seat;
 use super::shared::Shared;
-use super::token::PhoneId;
+use super::token::{PhoneId, UpstreamId};
 use crate::Person;
 
 /// The flow of the browser; links have higher numbers.
@@ -69,6 +69,8 @@ enum Due {
     Waiting,
     /// The browser had better register anew.
     Renew,
+    /// It had better try again to register here, if it has not by itself.
+    Retry(UpstreamId),
     /// An INVITE was cancelled and is not answered.
     GiveUp(ServerId),
     /// Another server may know more.
@@ -224,12 +226,11 @@ impl Phone {
                 self.bind(binding);
             }
             Input::Returned(upstream) => {
-                if self
-                    .seat
-                    .as_ref()
-                    .is_some_and(|seat| seat.concerns(upstream))
-                {
-                    self.renew();
+                let seat = self.seat.as_ref();
+                if seat.is_some_and(|seat| seat.is_bound(upstream)) {
+                    self.send_away(Due::Renew);
+                } else if seat.is_some_and(|seat| seat.unserved.contains(&upstream)) {
+                    self.send_away(Due::Retry(upstream));
                 }
             }
         }
@@ -245,7 +246,7 @@ impl Phone {
                 Due::Linger => self.on_abandoned(),
                 Due::Farewell => {}
                 Due::Waiting => self.refuse_waiting(None).await,
-                Due::Renew => self.drop_seat(),
+                Due::Renew | Due::Retry(_) => self.drop_seat(),
                 Due::GiveUp(server) => self.give_up(server),
                 Due::NextHop(server) => self.leave_hop(server),
             }

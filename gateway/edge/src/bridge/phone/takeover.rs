@@ -34,7 +34,7 @@ impl Phone {
         self.seat = None;
         self.waiting.clear();
         self.stop_timer(Due::Waiting);
-        self.stop_timer(Due::Renew);
+        self.stop_sending_away();
         self.transactions.handle_transport_down(BROWSER);
         self.start_timer(Due::Linger, self.shared.linger);
     }
@@ -46,15 +46,21 @@ impl Phone {
         self.outbound = mpsc::channel(1).0;
     }
 
-    /// The browser is sent away, so that it comes back; the more there are, the more time they take,
-    /// so that not all come back at once.
-    pub(super) fn renew(&mut self) {
-        if !self.due.iter().any(|(_, due)| *due == Due::Renew) {
+    /// The browser is sent away for this before long, so that it comes back; the more there are, the
+    /// more time they take, so that not all come back at once.
+    pub(super) fn send_away(&mut self, why: Due) {
+        if !self.due.iter().any(|(_, due)| *due == why) {
             let phones = u32::try_from(self.shared.phones.count()).unwrap_or(u32::MAX);
             let spread = RENEW_EACH.saturating_mul(phones.max(1)).min(RENEW_ALL);
             let chance = crate::bridge::random() % (spread.as_millis() as u64);
-            self.start_timer(Due::Renew, RENEW_SOONEST + Duration::from_millis(chance));
+            self.start_timer(why, RENEW_SOONEST + Duration::from_millis(chance));
         }
+    }
+
+    /// There is no reason any more to send it away.
+    fn stop_sending_away(&mut self) {
+        let is_reason = |due: &Due| matches!(due, Due::Renew | Due::Retry(_));
+        self.due.retain(|(_, due)| !is_reason(due));
     }
 
     /// The PBX believes that this is the phone.
@@ -142,7 +148,7 @@ impl Phone {
         self.take_lines(lines);
         self.transactions.handle_transport_down(BROWSER);
         self.stop_timer(Due::Linger);
-        self.stop_timer(Due::Renew);
+        self.stop_sending_away();
         self.outbound = seat.outbound.clone();
         self.person = seat.info.person.clone();
         self.secure = seat.info.secure;
@@ -160,6 +166,7 @@ impl Phone {
             let line = self.link(binding.link).filter(|link| link.is_connection());
             self.shared.phones.note_line(binding.phone, line.cloned());
         }
+        self.stop_timer(Due::Retry(binding.upstream));
         if let Some(seat) = &mut self.seat {
             seat.bindings.retain(|other| other.phone != binding.phone);
             seat.unserved

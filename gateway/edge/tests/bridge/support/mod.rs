@@ -242,6 +242,24 @@ impl Browser {
         }
     }
 
+    /// The status of the final response to this request; `None` if it is sent away.
+    pub(crate) async fn ask(&mut self, written: &str) -> Option<Status> {
+        let asked = request(parse(text(written).as_bytes())).headers.cseq;
+        self.socket.send(Frame::text(text(written))).await.ok()?;
+        loop {
+            match soon("an answer, or the end", self.socket.next()).await {
+                Some(Ok(Frame::Text(text))) => {
+                    let response = response(parse(text.as_bytes()));
+                    if response.status.is_final() && response.headers.cseq == asked {
+                        return Some(response.status);
+                    }
+                }
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+                _ => return None,
+            }
+        }
+    }
+
     pub(crate) async fn request(&mut self, method: Method) -> Request {
         let request = request(self.receive().await);
         assert_eq!(request.method, method, "{request:?}");

@@ -3,14 +3,19 @@
 use super::load::Pattern;
 use super::{CALLS, Contender, Must, quantile};
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
 /// Packets each way and call in one turn.
 const BURSTS: usize = 50;
 const SINGLES: usize = 10;
 
+pub(crate) const OURS: &str = "ours, DTLS-SRTP ⇄ RTP";
+/// SRTP on both sides.
+pub(crate) const OURS_TWICE: &str = "ours, DTLS-SRTP ⇄ SDES-SRTP";
+const OURS_WITHOUT: &str = "ours, less its SRTP";
+
 /// What one contender has needed.
-#[derive(Default)]
 struct Score {
+    name: &'static str,
     /// Microseconds a packet, by round.
     costs: Vec<f64>,
     lost: usize,
@@ -24,7 +29,7 @@ pub(crate) fn compare(contenders: &mut [Contender<'_>]) -> Vec<Must> {
     println!("{CALLS} calls, {ROUNDS} rounds; µs of processor time a packet: median (least–most)");
     let mut musts = Vec::new();
     for (pattern, times) in [(Pattern::Bursts, BURSTS), (Pattern::Single, SINGLES)] {
-        let mut scores: Vec<Score> = contenders.iter().map(|_| Score::default()).collect();
+        let mut scores: Vec<Score> = contenders.iter().map(|c| Score::new(c.name)).collect();
         for round in 0..ROUNDS {
             // Whoever comes first in one round comes last in the next.
             let mut order: Vec<usize> = (0..contenders.len()).collect();
@@ -34,15 +39,33 @@ pub(crate) fn compare(contenders: &mut [Contender<'_>]) -> Vec<Must> {
             }
         }
         println!("\n{pattern:?}");
-        for (contender, score) in contenders.iter().zip(&scores) {
-            score.report(contender.name);
-        }
-        musts.extend(ratios(pattern, contenders, &scores));
+        scores.extend(without_srtp(&scores));
+        scores.iter().for_each(Score::report);
+        musts.extend(ratios(pattern, &scores));
     }
     musts
 }
 
+/// What ours would need if neither side were encrypted.
+fn without_srtp(scores: &[Score]) -> Option<Score> {
+    let of = |name| scores.iter().find(|score| score.name == name);
+    let (once, twice) = (of(OURS)?, of(OURS_TWICE)?);
+    let rounds = once.costs.iter().zip(&twice.costs);
+    Some(Score {
+        costs: rounds.map(|(once, twice)| 2.0 * once - twice).collect(),
+        ..Score::new(OURS_WITHOUT)
+    })
+}
+
 impl Score {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            costs: Vec::new(),
+            lost: 0,
+        }
+    }
+
     fn add(&mut self, contender: &mut Contender<'_>, pattern: Pattern, times: usize) {
         let before = (contender.time)();
         let (sent, heard) = contender.load.turn(pattern, times);
@@ -51,27 +74,27 @@ impl Score {
         self.costs.push(spent as f64 / 1000.0 / heard.max(1) as f64);
     }
 
-    fn report(&self, name: &str) {
-        let Self { costs, lost } = self;
+    fn report(&self) {
+        let Self { name, costs, lost } = self;
         let (least, most) = (quantile(costs, 0.0), quantile(costs, 1.0));
         let median = quantile(costs, 0.5);
         println!("{name:32} {median:6.2}  ({least:.2}–{most:.2}), {lost} lost");
     }
 }
 
-fn ratios(pattern: Pattern, contenders: &[Contender<'_>], scores: &[Score]) -> Vec<Must> {
+fn ratios(pattern: Pattern, scores: &[Score]) -> Vec<Must> {
     let mut musts = Vec::new();
-    let scores = || contenders.iter().map(|c| c.name).zip(scores);
-    for (our_name, ours) in scores().filter(|(name, _)| name.starts_with("ours")) {
-        for (their_name, theirs) in scores().filter(|(name, _)| name.starts_with("rtpengine")) {
+    let those = |start| scores.iter().filter(move |s| s.name.starts_with(start));
+    for ours in those("ours") {
+        for theirs in those("rtpengine") {
             let pairs = ours.costs.iter().zip(&theirs.costs);
             let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();
             let ratio = quantile(&ratios, 0.5);
-            let what = format!("{our_name} : {their_name}");
+            let what = format!("{} : {}", ours.name, theirs.name);
             println!("{what} = {ratio:.2}");
-            let at_most = match (our_name, their_name) {
-                ("ours, DTLS-SRTP ⇄ RTP", "rtpengine, RTP ⇄ RTP") => 0.6,
-                ("ours, DTLS-SRTP ⇄ RTP", "rtpengine, DTLS-SRTP ⇄ RTP") => 0.5,
+            let at_most = match (ours.name, theirs.name) {
+                (OURS_WITHOUT, "rtpengine, RTP ⇄ RTP") => 0.6,
+                (OURS, "rtpengine, DTLS-SRTP ⇄ RTP") => 0.5,
                 _ => continue,
             };
             musts.push(Must {

@@ -36,6 +36,8 @@ struct Round {
     calls: f64,
     /// Of a core.
     share: f64,
+    /// Microseconds that each packet takes of it.
+    cost: f64,
     sent: usize,
     lost: usize,
     /// Microseconds after which half of all packets had come, and 99 of 100.
@@ -149,10 +151,12 @@ fn turn(contender: &mut Contender<'_>, calls: usize) -> (Round, bool) {
         late,
     } = paced;
     let of_time = |nanoseconds| Duration::from_nanos(nanoseconds).div_duration_f64(lasted);
+    assert!(!delays.is_empty(), "{} relays nothing", contender.name);
     let is_disturbed = of_time(load.waited.max(relay.waited)) > DISTURBANCE;
     let round = Round {
         calls: calls as f64,
         share: of_time(relay.ran),
+        cost: relay.ran as f64 / 1000.0 / delays.len() as f64,
         sent,
         lost: sent - delays.len(),
         half: quantile(&delays, 0.5),
@@ -184,7 +188,9 @@ impl Seat {
         let share = 100.0 * self.median(|round| round.share);
         let sent: usize = self.rounds.iter().map(|round| round.sent).sum();
         let calls = self.median(|round| round.calls);
-        print!("{:26} {calls:5} calls, {share:.0} % of a core; ", self.name);
+        let cost = self.median(|round| round.cost);
+        print!("{:26} {calls:5} calls, {share:.0} % of a core, ", self.name);
+        print!("{cost:.1} µs a packet; ");
         print!("{} of {sent} lost, there ", self.lost());
         let half = self.median(|round| round.half);
         let most = self.median(|round| round.most);

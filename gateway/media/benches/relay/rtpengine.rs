@@ -38,6 +38,8 @@ impl Daemon {
             ])
             .args(["--config-file=none", "--interface=127.0.0.1"])
             .args(["--port-min=10000", "--port-max=19999"])
+            // Its calls last while it is the others' turn.
+            .args(["--timeout=3600", "--silent-timeout=3600"])
             // It has one core, and is quicker there with one thread.
             .arg("--num-threads=1")
             .arg(format!("--listen-ng={to}"))

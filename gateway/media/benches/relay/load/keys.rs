@@ -14,8 +14,12 @@ use super::end::{End, PATIENCE};
 /// How long it takes the other side to say something, if it is going to.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What SDES uses here, and what DTLS settles on between those who share it.
+pub(crate) const PROFILE: SrtpProfile = SrtpProfile::AEAD_AES_256_GCM;
+
 /// Keys of one end: for what it sends and for what it hears.
 pub(crate) struct Keys {
+    pub(super) profile: SrtpProfile,
     pub(super) outbound: Context,
     pub(super) inbound: Context,
 }
@@ -23,13 +27,8 @@ pub(crate) struct Keys {
 impl Keys {
     /// Of what DTLS exported.
     fn of_dtls(material: &[u8], profile: SrtpProfile, is_client: bool) -> Self {
-        let profile = match profile {
-            SrtpProfile::AES128_CM_SHA1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
-            SrtpProfile::AEAD_AES_128_GCM => ProtectionProfile::AeadAes128Gcm,
-            _ => ProtectionProfile::AeadAes256Gcm,
-        };
         let mut config = SrtpConfig {
-            profile,
+            profile: protection(profile),
             ..SrtpConfig::default()
         };
         config
@@ -39,23 +38,33 @@ impl Keys {
         let ours = (&keys.local_master_key, &keys.local_master_salt);
         let theirs = (&keys.remote_master_key, &keys.remote_master_salt);
         Self {
+            profile,
             outbound: context(ours.0, ours.1, profile),
             inbound: context(theirs.0, theirs.1, profile),
         }
     }
 
-    /// Of SDES with AES_CM_128_HMAC_SHA1_80.
+    /// Of SDES with AEAD_AES_256_GCM.
     pub(crate) fn of_sdes(ours: &[u8], theirs: &[u8]) -> Self {
-        let profile = ProtectionProfile::Aes128CmHmacSha1_80;
         Self {
-            outbound: context(&ours[..16], &ours[16..], profile),
-            inbound: context(&theirs[..16], &theirs[16..], profile),
+            profile: PROFILE,
+            outbound: context(&ours[..32], &ours[32..], PROFILE),
+            inbound: context(&theirs[..32], &theirs[32..], PROFILE),
         }
     }
 }
 
-fn context(key: &[u8], salt: &[u8], profile: ProtectionProfile) -> Context {
+fn protection(profile: SrtpProfile) -> ProtectionProfile {
+    match profile {
+        SrtpProfile::AES128_CM_SHA1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
+        SrtpProfile::AEAD_AES_128_GCM => ProtectionProfile::AeadAes128Gcm,
+        _ => ProtectionProfile::AeadAes256Gcm,
+    }
+}
+
+fn context(key: &[u8], salt: &[u8], profile: SrtpProfile) -> Context {
     let crypto = rtc_srtp::crypto::default_provider().unwrap();
+    let profile = protection(profile);
     Context::new(key, salt, profile, None, None, crypto.crypto()).unwrap()
 }
 

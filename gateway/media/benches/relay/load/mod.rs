@@ -9,8 +9,10 @@ use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
+use dimpl::SrtpProfile;
+
 use end::End;
-pub(crate) use keys::{Identity, Keys};
+pub(crate) use keys::{Identity, Keys, PROFILE};
 pub(crate) use pace::Paced;
 
 /// One call: a browser, a PBX, and a relay between.
@@ -51,9 +53,14 @@ impl Line {
         sent.unwrap();
     }
 
-    /// DTLS of the browser's end.
-    pub(crate) fn shake_hands(&mut self, identity: &Identity, is_client: bool) {
+    /// DTLS of the browser's end; answers what it has settled on.
+    pub(crate) fn shake_hands(
+        &mut self,
+        identity: &Identity,
+        is_client: bool,
+    ) -> Option<SrtpProfile> {
         self.browser.shake_hands(identity, is_client);
+        self.browser.keys.as_ref().map(|keys| keys.profile)
     }
 
     /// The browser (0) or the PBX (1), and the other.

@@ -230,7 +230,7 @@ fn offers_that_cannot_be_answered_say_why() {
         (CHROMIUM.replace("actpass", "passive"), "client"),
         (CHROMIUM.replace("m=audio 53711", "m=audio"), "port"),
         (CHROMIUM.replace("a=mid:a0", "a=mid:a\r0"), "CR"),
-        (CHROMIUM.replace("a=mid:a0", "a=mid:a\00"), "NUL"),
+        (CHROMIUM.replace("a=mid:a0", "a=mid:\0"), "NUL"),
         (CHROMIUM.replace("a=sendrecv", "sendrecv"), "x="),
         (no_name, "ICE"),
         (CHROMIUM.repeat(60), "long"),

@@ -67,6 +67,18 @@ test('a direct call outlives the death of the gateway', async ({ phones, jssip, 
   await card.expectEnd('You hung up');
 });
 
+test('who is called before the phone has come back to the restarted gateway is rung', async ({ phones, baresip, gateway }) => {
+  const who = person('plain RTP over UDP');
+  const phone = await phones.of(who);
+  await gateway.kill();
+  await gateway.restart();
+  await baresip.dial(who.name);
+  const card = await phone.answer(party('207'));
+  await card.expectEcho();
+  await baresip.hangUp();
+  await card.expectEnd('They hung up');
+});
+
 for (const way of ['plain RTP over UDP', 'plain RTP over TCP', 'SDES over TLS'] satisfies WayName[]) {
   test(`${way}: a relayed call is back two seconds after the gateway`, async ({ phones, gateway }) => {
     const phone = await phones.of(person(way));

@@ -100,6 +100,13 @@ fn sort_request(
                 let input = Input::Pbx(Box::new(received));
                 return Some((task, input));
             }
+            // RFC 3261 §17.1.1.2: it comes again, and so may the phone by then.
+            None if request.method == Method::Invite
+                && matches!(origin, Origin::Datagram(_))
+                && shared.has_just_begun() =>
+            {
+                return None;
+            }
             // RFC 3261 §21.4.18: the phone is not there now.
             None => Status::TEMPORARILY_UNAVAILABLE,
         },

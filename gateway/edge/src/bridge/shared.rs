@@ -4,9 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::RETURN_PATIENCE;
 use super::anchor::MediaAnchor;
 use super::config::Protocol;
 use super::link::{Hop, Socket};
@@ -27,6 +29,7 @@ pub(crate) struct Shared {
     /// What they are told instead of the address that we send from.
     pub(crate) advertise: Option<IpAddr>,
     pub(crate) linger: Duration,
+    pub(crate) started: Instant,
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -38,6 +41,11 @@ impl Shared {
         self.tasks.spawn(async move {
             closing.run_until_cancelled(task).await;
         });
+    }
+
+    /// Whether phones may still be on their way back after a restart.
+    pub(crate) fn has_just_begun(&self) -> bool {
+        self.started.elapsed() < RETURN_PATIENCE
     }
 
     pub(crate) fn pbx(&self, id: UpstreamId) -> Option<&Arc<Pbx>> {

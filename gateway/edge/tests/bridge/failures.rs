@@ -10,7 +10,7 @@ use sidetone_sip::{Method, Request, Response, Status};
 
 use crate::calls::{INVITE, incoming};
 use crate::returns::serve;
-use crate::support::{Browser, Gateway, Pbx, register, soon, upstream};
+use crate::support::{Browser, Gateway, Pbx, granted, register, soon, upstream};
 use crate::transports::{OverTcp, Stream, accept, registers};
 
 /// The next response is a 503 that says when to come again.
@@ -127,10 +127,7 @@ async fn grants(pbx: &mut Pbx, count: usize) {
     let mut seen = std::collections::BTreeSet::new();
     while seen.len() < count {
         let (asked, from): (Request, _) = pbx.request(Method::Register).await;
-        let mut ok = Response::to(&asked, Status::OK, Some("registrar"));
-        ok.headers.contact = asked.headers.contact.clone();
-        ok.headers.push_raw(HeaderName::Expires, "600");
-        pbx.send_to(ok, from).await;
+        pbx.send_to(granted(&asked), from).await;
         seen.insert(asked.headers.call_id.to_string());
     }
 }

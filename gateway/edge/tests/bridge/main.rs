@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod absence;
 mod calls;
 mod check;
 mod failures;

@@ -4,7 +4,7 @@ use sidetone_edge::UpstreamConfig;
 use sidetone_sip::message::HeaderName;
 use sidetone_sip::{Message, Method, Response, Status};
 
-use crate::support::{Browser, Gateway, Pbx, parse, register, request, soon};
+use crate::support::{Browser, Gateway, Pbx, granted, parse, register, request, soon};
 
 /// One that is asked often whether it is alive.
 fn watched(pbx: &Pbx) -> UpstreamConfig {
@@ -23,10 +23,7 @@ pub(crate) async fn serve(pbx: &Pbx, mut until: impl FnMut(&sidetone_sip::Reques
         let Message::Request(asked) = parse(&buffer[..length]) else {
             continue;
         };
-        let mut answer = Response::to(&asked, Status::OK, Some("pbx"));
-        answer.headers.contact = asked.headers.contact.clone();
-        answer.headers.push_raw(HeaderName::Expires, "600");
-        pbx.send_to(answer, from).await;
+        pbx.send_to(granted(&asked), from).await;
         if until(&asked) {
             return;
         }

@@ -1,6 +1,6 @@
 use sidetone_sip::{Message, Method, Response, Status};
 
-use crate::support::{Gateway, Pbx, dialog_of, pbx_request, register};
+use crate::support::{Gateway, Pbx, dialog_of, granted, pbx_request, register};
 
 const INVITE: &str = "INVITE sip:202@office.example SIP/2.0
     Via: SIP/2.0/WS b.invalid;branch=z9hG4bKinvite
@@ -40,11 +40,7 @@ async fn a_browser_that_comes_back_goes_on_with_what_was_under_way() {
     let mut again = gateway.browser().await;
     again.send(&register("one", 2)).await;
     let (request, from) = pbx.request(Method::Register).await;
-    let mut ok = Response::to(&request, Status::OK, Some("registrar"));
-    ok.headers.contact = request.headers.contact.clone();
-    ok.headers
-        .push_raw(sidetone_sip::message::HeaderName::Expires, "600");
-    pbx.send_to(ok, from).await;
+    pbx.send_to(granted(&request), from).await;
     let registered = again.response(200).await;
     assert_eq!(registered.headers.cseq.method, Method::Register);
     // Unacknowledged, the PBX repeats it.

@@ -155,6 +155,7 @@ impl Phone {
             seen: None,
             call: begun(&outgoing.request),
             answered: false,
+            is_unheard: false,
             summary,
             way: Way::ToPbx(Box::new(outgoing)),
         };

@@ -24,7 +24,9 @@ impl Phone {
             Err(status) => self.refuse(server, status),
             // RFC 3261 §21.4.18. A call that is up may wait for the browser to come back.
             Ok((request, _))
-                if !self.transactions.is_up(BROWSER) && request.headers.to.tag().is_none() =>
+                if !self.transactions.is_up(BROWSER)
+                    && request.headers.to.tag().is_none()
+                    && !(request.method == Method::Invite && self.is_expected()) =>
             {
                 self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
             }

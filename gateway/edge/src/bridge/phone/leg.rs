@@ -37,6 +37,8 @@ pub(super) struct Leg {
     pub(super) call: Option<Text>,
     /// That call is answered.
     pub(super) answered: bool,
+    /// It began while the browser was away.
+    pub(super) is_unheard: bool,
     /// How the call was that the request ends.
     pub(super) summary: Option<Summary>,
     pub(super) way: Way,
@@ -215,6 +217,9 @@ impl Phone {
         let response = Response::to(request, status, Some(&self.tag(request)));
         self.respond(server, &response);
         let Some(invite) = known else { return };
+        if self.legs.get(&invite).is_some_and(|leg| leg.is_unheard) {
+            return self.turn_away(invite, Status::REQUEST_TERMINATED);
+        }
         if let Some(leg) = self.legs.get_mut(&invite)
             && leg.cancelled.is_none()
             && self.transactions.pending_request(invite).is_some()
@@ -264,6 +269,7 @@ impl Phone {
         };
         let now = self.now();
         let call = begun(&request);
+        let is_unheard = call.is_some() && !self.transactions.is_up(BROWSER);
         let client = self
             .transactions
             .forward(now, BROWSER, request, Persistence::Waits, note);
@@ -274,6 +280,7 @@ impl Phone {
             seen: None,
             call,
             answered: false,
+            is_unheard,
             summary: None,
             way: Way::ToBrowser(incoming),
         };

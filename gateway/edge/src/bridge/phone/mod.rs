@@ -13,6 +13,7 @@
 //! device of the same account, and is believed by the PBX, is given the task that served it before,
 //! and what was under way goes on.
 
+mod absence;
 mod attempt;
 mod from_browser;
 mod from_pbx;
@@ -63,6 +64,8 @@ const QUEUE: usize = 32;
 enum Due {
     /// Nobody came back.
     Linger,
+    /// Nobody came back as soon as callers wait for it.
+    Absent,
     /// Those who were talked to have been told.
     Farewell,
     /// Requests have waited long enough for a registration.
@@ -244,6 +247,7 @@ impl Phone {
             self.due.pop_first();
             match due {
                 Due::Linger => self.on_abandoned(),
+                Due::Absent => self.on_absent(),
                 Due::Farewell => {}
                 Due::Waiting => self.refuse_waiting(None).await,
                 Due::Renew | Due::Retry(_) => self.drop_seat(),

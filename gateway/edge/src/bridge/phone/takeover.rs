@@ -37,6 +37,7 @@ impl Phone {
         self.stop_sending_away();
         self.transactions.handle_transport_down(BROWSER);
         self.start_timer(Due::Linger, self.shared.linger);
+        self.expect_back();
     }
 
     /// Closes the socket; a browser that wants to go on comes back.
@@ -157,7 +158,7 @@ impl Phone {
         for binding in bindings {
             self.bind(binding);
         }
-        self.raise();
+        self.on_return();
         self.settle(None).await;
     }
 

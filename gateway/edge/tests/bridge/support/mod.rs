@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-pub(crate) use self::pbx::{Pbx, keep_alive_answer, pbx_request};
+pub(crate) use self::pbx::{Pbx, granted, keep_alive_answer, pbx_request};
 
 /// What is not there by then will never be.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -109,6 +109,9 @@ pub(crate) fn upstream(uri: &str) -> UpstreamConfig {
     }
 }
 
+/// No test waits long for a phone that does not come back.
+const BRIEF: Duration = Duration::from_millis(200);
+
 /// A gateway with one upstream.
 pub(crate) struct Gateway {
     pub(crate) bridge: Bridge,
@@ -125,13 +128,19 @@ impl Gateway {
     }
 
     pub(crate) async fn start_at(listen: SocketAddr, upstream: UpstreamConfig) -> Self {
-        Self::start_with(listen, upstream, None).await
+        Self::start_with(listen, upstream, None, BRIEF).await
+    }
+
+    /// One that keeps phones without a socket for so long.
+    pub(crate) async fn lingering(upstream: UpstreamConfig, linger: Duration) -> Self {
+        let any = "127.0.0.1:0".parse().unwrap();
+        Self::start_with(any, upstream, None, linger).await
     }
 
     /// One that carries sound by `anchor`.
     pub(crate) async fn anchored(upstream: UpstreamConfig, anchor: Arc<dyn MediaAnchor>) -> Self {
         let any = "127.0.0.1:0".parse().unwrap();
-        Self::start_with(any, upstream, Some(anchor)).await
+        Self::start_with(any, upstream, Some(anchor), BRIEF).await
     }
 
     /// PBXs reach it at `listen`.
@@ -139,11 +148,12 @@ impl Gateway {
         listen: SocketAddr,
         upstream: UpstreamConfig,
         anchor: Option<Arc<dyn MediaAnchor>>,
+        linger: Duration,
     ) -> Self {
         let config = BridgeConfig {
             listen,
             advertise: None,
-            linger: Duration::from_millis(200),
+            linger,
             upstreams: vec![upstream],
         };
         let (heard, switch) = mpsc::unbounded_channel();
@@ -282,10 +292,7 @@ impl Browser {
         self.send(&register(instance, 1)).await;
         let (request, from) = pbx.request(Method::Register).await;
         let contact = request.headers.contact.first().unwrap().clone();
-        let mut ok = Response::to(&request, Status::OK, Some("registrar"));
-        ok.headers.contact = request.headers.contact.clone();
-        ok.headers.push_raw(message::HeaderName::Expires, "600");
-        pbx.send_to(ok, from).await;
+        pbx.send_to(granted(&request), from).await;
         self.response(200).await;
         contact
     }

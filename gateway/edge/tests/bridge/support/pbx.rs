@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sidetone_edge::UpstreamConfig;
-use sidetone_sip::message::{Address, Contacts};
+use sidetone_sip::message::{Address, Contacts, HeaderName};
 use sidetone_sip::{Message, Method, Request, Response, Status, Uri};
 use tokio::net::UdpSocket;
 
@@ -82,6 +82,14 @@ impl Pbx {
         self.send_to(response.clone(), to).await;
         response
     }
+}
+
+/// What a registrar says that takes a registration as it is.
+pub(crate) fn granted(request: &Request) -> Response {
+    let mut ok = Response::to(request, Status::OK, Some("registrar"));
+    ok.headers.contact = request.headers.contact.clone();
+    ok.headers.push_raw(HeaderName::Expires, "600");
+    ok
 }
 
 /// The gateway asks whether the PBX is alive, by an OPTIONS from nobody in particular.

@@ -7,13 +7,12 @@ mod websocket;
 
 use std::net::SocketAddr;
 
-use sidetone_sip::message::HeaderName;
 use sidetone_sip::{Message, Method, Request, Response, Status};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{
-    Browser, Gateway, keep_alive_answer, parse, register, request, soon, upstream,
+    Browser, Gateway, granted, keep_alive_answer, parse, register, request, soon, upstream,
 };
 
 /// A PBX's end of a byte stream, as simple as a test needs it.
@@ -65,13 +64,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         let bytes = message.into().to_bytes();
         self.stream.write_all(&bytes).await.unwrap();
     }
-}
-
-fn granted(request: &Request) -> Response {
-    let mut ok = Response::to(request, Status::OK, Some("registrar"));
-    ok.headers.contact = request.headers.contact.clone();
-    ok.headers.push_raw(HeaderName::Expires, "600");
-    ok
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {

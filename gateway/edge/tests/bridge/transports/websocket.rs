@@ -6,8 +6,8 @@ use sidetone_sip::message::Contacts;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::handshake::server;
 
-use super::{accept, granted, listen, options};
-use crate::support::{Gateway, parse, register, request, soon, upstream};
+use super::{accept, listen, options};
+use crate::support::{Gateway, granted, parse, register, request, soon, upstream};
 
 #[tokio::test]
 async fn a_websocket_carries_both_ways() {

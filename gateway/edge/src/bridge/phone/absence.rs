@@ -1,0 +1,49 @@
+//! A browser that has just gone is expected back: its page is loaded anew, or its network changes.
+//! Whoever calls meanwhile waits for it, but not for long.
+
+use sidetone_sip::Status;
+use sidetone_sip::transaction::ServerId;
+
+use super::{Due, Phone};
+use crate::bridge::RETURN_PATIENCE;
+
+impl Phone {
+    /// Its socket has ended.
+    pub(super) fn expect_back(&mut self) {
+        self.start_timer(Due::Absent, RETURN_PATIENCE.min(self.shared.linger));
+    }
+
+    pub(super) fn is_expected(&self) -> bool {
+        self.due.iter().any(|(_, due)| *due == Due::Absent)
+    }
+
+    /// It is here again, and is told who has called.
+    pub(super) fn on_return(&mut self) {
+        self.stop_timer(Due::Absent);
+        for leg in self.legs.values_mut() {
+            leg.is_unheard = false;
+        }
+        self.raise();
+    }
+
+    /// It has not come back in time.
+    pub(super) fn on_absent(&mut self) {
+        let legs = self.legs.iter();
+        let unheard: Vec<ServerId> = legs
+            .filter(|(_, leg)| leg.is_unheard)
+            .map(|(server, _)| *server)
+            .collect();
+        for server in unheard {
+            self.turn_away(server, Status::TEMPORARILY_UNAVAILABLE);
+        }
+    }
+
+    /// Ends a call that the browser has not been told of.
+    pub(super) fn turn_away(&mut self, server: ServerId, status: Status) {
+        self.refuse(server, status);
+        if let Some(client) = self.legs.get(&server).and_then(|leg| leg.client) {
+            self.transactions.abandon(client);
+        }
+        self.forget(server);
+    }
+}

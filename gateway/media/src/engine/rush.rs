@@ -1,5 +1,6 @@
-//! Whether packets come so often that they are let gather. To wake the thread costs more than to
-//! relay a packet, in a virtual machine many times as much; so a busy thread wakes for several.
+//! Whether packets come so often that they are let gather, so that a busy thread wakes for several.
+//! That was cheaper as long as each wait set up a timer. Now the pause is the one that does, and costs
+//! more than the wakings it saves; the longest delays have yet to be measured without it.
 //!
 //! ```text
 //!        two packets or more in the time to gather, for a whole window

@@ -1,10 +1,10 @@
 //! A browser that has just gone is expected back: its page is loaded anew, or its network changes.
 //! Whoever calls meanwhile waits for it, but not for long.
 
-use sidetone_sip::Status;
 use sidetone_sip::transaction::ServerId;
+use sidetone_sip::{Method, Request, Status};
 
-use super::{Due, Phone};
+use super::{BROWSER, Due, Phone};
 use crate::bridge::RETURN_PATIENCE;
 
 impl Phone {
@@ -13,8 +13,13 @@ impl Phone {
         self.start_timer(Due::Absent, RETURN_PATIENCE.min(self.shared.linger));
     }
 
-    pub(super) fn is_expected(&self) -> bool {
-        self.due.iter().any(|(_, due)| *due == Due::Absent)
+    /// RFC 3261 §21.4.18. A call that is up may wait for the browser to come back, and a new one as
+    /// long as that is expected.
+    pub(super) fn is_away_for(&self, request: &Request) -> bool {
+        let is_expected = || self.due.iter().any(|(_, due)| *due == Due::Absent);
+        let may_wait = || request.method == Method::Invite && is_expected();
+        let is_away = !self.transactions.is_up(BROWSER);
+        is_away && request.headers.to.tag().is_none() && !may_wait()
     }
 
     /// It is here again, and is told who has called.

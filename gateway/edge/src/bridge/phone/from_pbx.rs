@@ -22,12 +22,7 @@ impl Phone {
     ) {
         match self.for_browser(request, 0) {
             Err(status) => self.refuse(server, status),
-            // RFC 3261 §21.4.18. A call that is up may wait for the browser to come back.
-            Ok((request, _))
-                if !self.transactions.is_up(BROWSER)
-                    && request.headers.to.tag().is_none()
-                    && !(request.method == Method::Invite && self.is_expected()) =>
-            {
+            Ok((request, _)) if self.is_away_for(&request) => {
                 self.refuse(server, Status::TEMPORARILY_UNAVAILABLE);
             }
             Ok((mut request, token)) => {

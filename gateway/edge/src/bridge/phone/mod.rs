@@ -64,7 +64,7 @@ const QUEUE: usize = 32;
 enum Due {
     /// Nobody came back.
     Linger,
-    /// Nobody came back as soon as callers wait for it.
+    /// Nobody came back while callers waited.
     Absent,
     /// Those who were talked to have been told.
     Farewell,

@@ -67,6 +67,7 @@ impl Score {
     }
 
     fn add(&mut self, contender: &mut Contender<'_>, pattern: Pattern, times: usize) {
+        let _awake = contender.wake();
         let before = (contender.time)();
         let (sent, heard) = contender.load.turn(pattern, times);
         let spent = (contender.time)().since(before).ran;

@@ -25,6 +25,8 @@ mod rtpengine;
 
 use std::process::ExitCode;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use cores::{Cores, Time};
 use load::{Line, Load, Pattern};
 
@@ -39,6 +41,25 @@ struct Contender<'a> {
     dial: Box<dyn FnMut() -> Line + 'a>,
     /// Of its threads.
     time: Box<dyn Fn() -> Time>,
+    /// Its process, where that isn't this one.
+    process: Option<Pid>,
+}
+
+/// Lets a process run for a turn. While it is another's it stands still: what it does once a second
+/// for all its calls would take the core from whoever is measured.
+struct Awake(Pid);
+
+impl Awake {
+    fn new(process: Pid) -> Self {
+        kill_process(process, Signal::CONT).unwrap();
+        Self(process)
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        kill_process(self.0, Signal::STOP).unwrap();
+    }
 }
 
 impl<'a> Contender<'a> {
@@ -53,7 +74,13 @@ impl<'a> Contender<'a> {
             load,
             dial,
             time,
+            process: None,
         }
+    }
+
+    /// As long as this is held, it is its turn.
+    fn wake(&self) -> Option<Awake> {
+        self.process.map(Awake::new)
     }
 
     /// Has at least so many calls, all of them heard.
@@ -61,6 +88,7 @@ impl<'a> Contender<'a> {
         if self.load.lines.len() >= calls {
             return;
         }
+        let _awake = self.wake();
         while self.load.lines.len() < calls {
             self.load.lines.push((self.dial)());
         }

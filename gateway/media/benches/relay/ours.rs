@@ -60,8 +60,7 @@ impl Gateway {
     }
 
     fn call(&self, pbx: Pbx) -> (Line, Relay) {
-        let nowhere = SocketAddr::new(HERE, 9);
-        let mut line = Line::new([nowhere; 2]);
+        let mut line = Line::new();
         let config = RelayConfig {
             local: HERE,
             advertise: None,

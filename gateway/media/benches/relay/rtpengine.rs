@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use super::Contender;
 use super::cores::Time;
 use super::load::{Identity, Line, Load};
@@ -71,12 +73,14 @@ impl Daemon {
             self.call(calls, dtls)
         };
         let time = move || Time::of(&pid, None);
-        Contender::new(name, Load::default(), Box::new(dial), Box::new(time))
+        Contender {
+            process: Some(Pid::from_child(&self.child)),
+            ..Contender::new(name, Load::default(), Box::new(dial), Box::new(time))
+        }
     }
 
     fn call(&self, number: usize, dtls: bool) -> Line {
-        let nowhere = SocketAddr::new(HERE, 9);
-        let mut line = Line::new([nowhere; 2]);
+        let mut line = Line::new();
         let describe = |port: u16, media: &str, lines: &str| {
             format!(
                 "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\

@@ -14,7 +14,6 @@ mod calls;
 mod handle;
 mod level;
 mod packets;
-mod rush;
 mod streams;
 
 use std::collections::{BTreeSet, HashMap};
@@ -22,7 +21,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,7 +46,6 @@ use call::{Call, Task};
 use handle::Bell;
 pub(crate) use handle::{CallId, Command, Handle};
 use packets::{send, send_to_browser};
-use rush::Rush;
 use streams::Streams;
 
 /// No path that carries calls takes larger datagrams.
@@ -158,7 +155,6 @@ impl Engine {
         let mut buffer = vec![0; MAX_DATAGRAM + MAX_TRAILER];
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut readable = Vec::with_capacity(EVENTS_AT_ONCE);
-        let mut rush = Rush::new(Instant::now());
         loop {
             let due = self.poll_timeout();
             let wait = self.alarm.set(due).and_then(|patience| {
@@ -192,7 +188,7 @@ impl Engine {
                     }
                 }
             }
-            let is_calm = readable.len() == 1 && !rush.is_on();
+            let is_calm = readable.len() == 1;
             for token in readable.drain(..) {
                 match token {
                     SOCKET => self.on_browsers_readable(now, is_calm, &mut buffer),
@@ -209,11 +205,6 @@ impl Engine {
             }
             if due.is_some_and(|due| due <= now) {
                 self.on_timeout(now);
-            }
-            let received = self.tally.received.load(Relaxed);
-            let pause = rush.pause_until(now, received);
-            if let Some(until) = pause.filter(|_| self.unread.is_empty()) {
-                thread::sleep(until.saturating_duration_since(Instant::now()));
             }
         }
     }

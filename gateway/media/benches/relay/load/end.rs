@@ -1,7 +1,8 @@
 //! One end of a call: it sends sound and hears that of the other end.
 
+use std::collections::VecDeque;
 use std::io::IoSliceMut;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,17 +15,46 @@ use super::keys::Keys;
 /// 20 ms of G.711.
 const PAYLOAD: usize = 160;
 const SOUND: u8 = 0xd5;
+const MAX_TAG: usize = 16;
 /// What has not come by then is lost.
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 /// So many packets may be under way, of 20 ms each.
 const MEMORY: usize = 16;
 
+/// What has come.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) count: usize,
+    /// Nanoseconds; how long it takes is noted of what was sent from then on.
+    pub(super) since: u64,
+    /// Microseconds.
+    pub(super) delays: Vec<f64>,
+}
+
+impl Heard {
+    fn add(&mut self, sent: u64, came: u64) {
+        self.count += 1;
+        if sent >= self.since {
+            self.delays.push(came.saturating_sub(sent) as f64 / 1000.0);
+        }
+    }
+}
+
+/// As it is on the wire.
+struct Packet {
+    bytes: [u8; 12 + PAYLOAD + MAX_TAG],
+    length: usize,
+    sequence: u16,
+}
+
 pub(crate) struct End {
+    /// Connected to the relay as soon as it is known, which may say hello before.
     pub(super) socket: UdpSocket,
-    pub(super) to: SocketAddr,
     pub(super) keys: Option<Keys>,
     sequence: u16,
     ssrc: u32,
+    /// Made before they are sent.
+    ready: VecDeque<Packet>,
     /// How far ahead of the other end's the sequence numbers are that come here.
     shift: u16,
     /// When packets were sent that have not been heard, or 0; by sequence number.
@@ -32,38 +62,56 @@ pub(crate) struct End {
 }
 
 impl End {
-    pub(super) fn new(to: SocketAddr, ssrc: u32) -> Self {
+    pub(super) fn new(ssrc: u32) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         // By the system's own clock, so that it may lie for a while.
         setsockopt(&socket, ReceiveTimestampns, &true).unwrap();
         Self {
             socket,
-            to,
             keys: None,
             sequence: 1,
             ssrc,
+            ready: VecDeque::new(),
             shift: 0,
             under_way: [0; MEMORY],
         }
     }
 
+    /// Makes the next `count` packets, so that to send them takes no longer than it must.
+    pub(super) fn prepare(&mut self, count: u32) {
+        for _ in 0..count {
+            let packet = self.next();
+            self.ready.push_back(packet);
+        }
+    }
+
     pub(super) fn send(&mut self) {
-        let mut packet = [SOUND; 12 + PAYLOAD];
-        packet[..2].copy_from_slice(&[0x80, 0]);
-        packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
-        packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
-        packet[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
-        self.under_way[usize::from(self.sequence) % MEMORY] = nanoseconds(now());
-        self.sequence = self.sequence.wrapping_add(1);
-        let sent = match &mut self.keys {
-            Some(keys) => {
-                let sealed = keys.outbound.encrypt_rtp(&packet).unwrap();
-                self.socket.send_to(&sealed, self.to)
-            }
-            None => self.socket.send_to(&packet, self.to),
-        };
-        sent.unwrap();
+        let packet = self.ready.pop_front().unwrap_or_else(|| self.next());
+        self.under_way[usize::from(packet.sequence) % MEMORY] = nanoseconds(now());
+        self.socket.send(&packet.bytes[..packet.length]).unwrap();
+    }
+
+    fn next(&mut self) -> Packet {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        let mut plain = [SOUND; 12 + PAYLOAD];
+        plain[..2].copy_from_slice(&[0x80, 0]);
+        plain[2..4].copy_from_slice(&sequence.to_be_bytes());
+        plain[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+        plain[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
+        let sealed = self
+            .keys
+            .as_mut()
+            .map(|keys| keys.outbound.encrypt_rtp(&plain).unwrap());
+        let wire = sealed.as_deref().unwrap_or(&plain);
+        let mut bytes = [0; 12 + PAYLOAD + MAX_TAG];
+        bytes[..wire.len()].copy_from_slice(wire);
+        Packet {
+            bytes,
+            length: wire.len(),
+            sequence,
+        }
     }
 
     /// Whether what `other` has sent last comes, and is what it was.
@@ -91,8 +139,8 @@ impl End {
         false
     }
 
-    /// Reads what has come of `other`, and notes the microseconds that it took.
-    pub(super) fn collect(&mut self, other: &mut Self, delays: &mut Vec<f64>) {
+    /// Reads what has come of `other`.
+    pub(super) fn collect(&mut self, other: &mut Self, heard: &mut Heard) {
         let mut buffer = [0; 2048];
         let mut control = nix::cmsg_space!(TimeSpec);
         while other.is_awaited() {
@@ -114,8 +162,7 @@ impl End {
             // What has been given up is lost, even if it comes.
             let sent = std::mem::take(&mut other.under_way[sequence % MEMORY]);
             if sent > 0 {
-                let took = nanoseconds(came.unwrap()).saturating_sub(sent);
-                delays.push(took as f64 / 1000.0);
+                heard.add(sent, nanoseconds(came.unwrap()));
             }
         }
     }
@@ -141,6 +188,6 @@ pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-fn nanoseconds(of: Duration) -> u64 {
+pub(super) fn nanoseconds(of: Duration) -> u64 {
     of.as_nanos() as u64
 }

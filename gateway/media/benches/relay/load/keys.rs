@@ -107,7 +107,7 @@ impl End {
             loop {
                 match dtls.poll_output(&mut buffer) {
                     Output::Packet(packet) => {
-                        self.socket.send_to(packet, self.to).unwrap();
+                        self.socket.send(packet).unwrap();
                     }
                     Output::KeyingMaterial(material, profile) => {
                         keys = Some(Keys::of_dtls(&material, profile, is_client));

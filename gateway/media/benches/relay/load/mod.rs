@@ -22,11 +22,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// A call whose ends send to these addresses, in plain RTP.
-    pub(crate) fn new([browser_to, pbx_to]: [SocketAddr; 2]) -> Self {
+    /// A call whose ends speak plain RTP.
+    pub(crate) fn new() -> Self {
         Self {
-            browser: End::new(browser_to, 1),
-            pbx: End::new(pbx_to, 2),
+            browser: End::new(1),
+            pbx: End::new(2),
         }
     }
 
@@ -38,9 +38,10 @@ impl Line {
         self.pbx.socket.local_addr().unwrap()
     }
 
-    /// Where the ends send from now on.
+    /// Where the ends send, and whom they hear from now on.
     pub(crate) fn set_relay(&mut self, [browser_to, pbx_to]: [SocketAddr; 2]) {
-        (self.browser.to, self.pbx.to) = (browser_to, pbx_to);
+        self.browser.socket.connect(browser_to).unwrap();
+        self.pbx.socket.connect(pbx_to).unwrap();
     }
 
     pub(crate) fn set_pbx_keys(&mut self, keys: Keys) {
@@ -49,8 +50,7 @@ impl Line {
 
     /// Gives a datagram to the relay before the handshake.
     pub(crate) fn browser_says(&self, datagram: &[u8]) {
-        let sent = self.browser.socket.send_to(datagram, self.browser.to);
-        sent.unwrap();
+        self.browser.socket.send(datagram).unwrap();
     }
 
     /// DTLS of the browser's end; answers what it has settled on.

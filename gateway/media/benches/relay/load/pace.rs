@@ -5,9 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::Load;
-use super::end::{PATIENCE, now};
+use super::end::{Heard, PATIENCE, nanoseconds, now};
 
 const PERIOD: Duration = Duration::from_millis(20);
+/// In the first one all of memory is far away.
+const WARM_UP: u32 = 1;
 
 /// What became of a load.
 #[derive(Default)]
@@ -15,24 +17,37 @@ pub(crate) struct Paced {
     /// How long it lasted.
     pub(crate) lasted: Duration,
     pub(crate) sent: usize,
-    /// Microseconds from sending to arriving, of all that came.
+    pub(crate) heard: usize,
+    /// Microseconds from sending to arriving, of all that came after the first period.
     pub(crate) delays: Vec<f64>,
     /// Microseconds that packets were sent after they should have been.
     pub(crate) late: Vec<f64>,
 }
 
 impl Load {
-    /// Lets `calls` calls speak for so many periods.
+    /// Makes what [`Load::pace`] is to send.
+    pub(crate) fn prepare(&mut self, calls: usize, periods: u32) {
+        for line in &mut self.lines[..calls] {
+            line.browser.prepare(WARM_UP + periods);
+            line.pbx.prepare(WARM_UP + periods);
+        }
+    }
+
+    /// Lets `calls` calls speak for so many periods, and one before.
     pub(crate) fn pace(&mut self, calls: usize, periods: u32) -> Paced {
         let lines = &mut self.lines[..calls];
         let room = 2 * calls * periods as usize;
         let mut paced = Paced {
-            delays: room_for(room),
             late: room_for(room),
             ..Paced::default()
         };
         let start = now();
-        for period in 0..periods {
+        let mut heard = Heard {
+            since: nanoseconds(start + PERIOD * WARM_UP),
+            delays: room_for(room),
+            ..Heard::default()
+        };
+        for period in 0..WARM_UP + periods {
             for slot in 0..2 * calls {
                 let due =
                     start + PERIOD * period + PERIOD.mul_f64(slot as f64 / (2 * calls) as f64);
@@ -42,13 +57,15 @@ impl Load {
                         break now;
                     }
                 };
-                paced.late.push((sending - due).as_secs_f64() * 1e6);
+                if period >= WARM_UP {
+                    paced.late.push((sending - due).as_secs_f64() * 1e6);
+                }
                 paced.sent += 1;
                 // The PBX of a call speaks half a period after the browser.
                 let call = (slot / 2 + slot % 2 * calls / 2) % calls;
                 let [speaker, other] = lines[call].ends(slot % 2);
                 speaker.send();
-                speaker.collect(other, &mut paced.delays);
+                speaker.collect(other, &mut heard);
             }
         }
         paced.lasted = now() - start;
@@ -56,10 +73,11 @@ impl Load {
         for line in lines {
             for first in 0..2 {
                 let [hearer, speaker] = line.ends(first);
-                hearer.collect(speaker, &mut paced.delays);
+                hearer.collect(speaker, &mut heard);
                 speaker.forget();
             }
         }
+        (paced.heard, paced.delays) = (heard.count, heard.delays);
         paced
     }
 }

@@ -41,8 +41,15 @@ test('goes red when the gateway is gone, and green when it is back', async ({ ph
   await front.cut();
   await phone.expectLine('down');
   await expect(phone.status).toHaveAccessibleName(/^Offline/);
+  // What was typed stays, and what is said of it only as long as it is true.
+  const error = phone.page.locator('#dial-error');
+  await phone.dialer.fill('102');
+  await phone.dialer.press('Enter');
+  await expect(error).toHaveText('There is no connection to the server now. Try again when the light is green.');
   await front.restore();
   await phone.expectLine('ready');
+  await expect(error).toBeEmpty();
+  await expect(phone.dialer).toHaveValue('102');
 });
 
 test('is not green for long when the network falls silent', async ({ phones, front, troubles }) => {

@@ -8,7 +8,7 @@ use sidetone_api::About;
 use sidetone_sip::Moment;
 use web_sys::{Event, EventTarget};
 
-use crate::model::{Call, CallKey, Identity, Line, Problem};
+use crate::model::{Call, CallKey, DialError, Identity, Line, Problem};
 use crate::phone::{Core, Engine, Shown, devices, obstacle, watch_permission};
 use crate::platform::listener::Listener;
 use crate::platform::notifications::{self, Choice};
@@ -242,8 +242,8 @@ impl Phone {
         });
     }
 
-    /// Calls what was typed. `Err` says what is wrong with it, in words.
-    pub fn dial(&self, number: &str) -> Result<CallKey, String> {
+    /// Calls what was typed.
+    pub fn dial(&self, number: &str) -> Result<CallKey, DialError> {
         self.run(|core, now| core.dial(now, number))
     }
 

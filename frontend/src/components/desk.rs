@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*};
 
 use crate::{
-    model::{Call, CallKey, Phase},
+    model::{Call, CallKey, DialError, Line, Phase},
     state::{Phone, use_phone},
 };
 
@@ -23,7 +23,7 @@ pub struct Desk {
     /// What stands in the dialer.
     pub typed: RwSignal<String>,
     /// Why it could not be called.
-    pub dial_error: RwSignal<Option<String>>,
+    pub dial_error: RwSignal<Option<DialError>>,
     /// The call whose card shows the keypad.
     pub keypad: RwSignal<Option<CallKey>>,
     /// The key held down on the keyboard.
@@ -44,10 +44,19 @@ pub fn use_desk() -> Desk {
 
 /// Provides the desk to all views below.
 pub fn provide_desk() {
+    let phone = use_phone();
+    let dial_error = RwSignal::new(None);
+    Effect::new(move |_| {
+        let is_mended = phone.line.with(|line| *line == Line::Ready)
+            && dial_error.with_untracked(|error| *error == Some(DialError::NoConnection));
+        if is_mended {
+            dial_error.set(None);
+        }
+    });
     provide_context(Desk {
-        phone: use_phone(),
+        phone,
         typed: RwSignal::default(),
-        dial_error: RwSignal::default(),
+        dial_error,
         keypad: RwSignal::default(),
         held: RwSignal::default(),
         tab: RwSignal::new(Tab::Calls),
@@ -61,8 +70,8 @@ impl Desk {
     pub fn dial_typed(&self) {
         let number = self.typed.get_untracked();
         if number.trim().is_empty() {
-            self.dial_error
-                .set(Some("Type a number first, such as 102.".into()));
+            let words = "Type a number first, such as 102.".to_owned();
+            self.dial_error.set(Some(DialError::Unusable(words)));
             self.focus_dialer();
         } else {
             self.dial(number.trim());

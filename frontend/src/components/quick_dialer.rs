@@ -13,6 +13,10 @@ use super::{
 pub fn QuickDialer() -> impl IntoView {
     let desk = use_desk();
     let invalid = move || desk.dial_error.with(Option::is_some);
+    let words = move || {
+        desk.dial_error
+            .with(|error| error.as_ref().map(|error| error.words().to_owned()))
+    };
     let on_key = move |event: KeyboardEvent| {
         if event.key() == "Escape" {
             desk.dial_error.set(None);
@@ -45,7 +49,7 @@ pub fn QuickDialer() -> impl IntoView {
                 <kbd aria-hidden="true">"Ctrl D"</kbd>
                 <button class="button go" type="submit">{icon(icons::CALL)} "Call"</button>
             </div>
-            <p class="field-error" id="dial-error" role="alert">{live(move || desk.dial_error.get())}</p>
+            <p class="field-error" id="dial-error" role="alert">{live(words)}</p>
         </form>
     }
 }

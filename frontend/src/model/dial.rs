@@ -3,7 +3,35 @@
 use sidetone_sip::Uri;
 use sidetone_sip::message::{Host, SipUri};
 
-use super::Party;
+use super::{Party, Problem};
+
+/// Why nobody is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialError {
+    /// What is wrong with what was typed, in words.
+    Unusable(String),
+    /// Nobody is signed in.
+    SignedOut,
+    /// There is no sound to be had.
+    NoSound(Problem),
+    /// The line is not ready.
+    NoConnection,
+}
+
+impl DialError {
+    /// What happened, and what to do.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Unusable(words) => words,
+            Self::SignedOut => "Sign in first.",
+            Self::NoSound(problem) => problem.advice(),
+            Self::NoConnection => {
+                "There is no connection to the server now. Try again when the light is green."
+            }
+        }
+    }
+}
 
 /// A number or address that can be called.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,25 +13,23 @@ use super::engine::{Core, millis};
 use super::media::{Media, NO_SOUND, attach};
 use super::microphone;
 use super::peer::{NoSound, Peer};
-use crate::model::{CallKey, Destination, Direction, EndReason, Phase, Problem};
+use crate::model::{CallKey, Destination, DialError, Direction, EndReason, Phase, Problem};
 use crate::platform::notifications;
 
 impl Core {
     /// Calls what was typed.
-    pub(crate) fn dial(&mut self, now: Moment, typed: &str) -> Result<CallKey, String> {
+    pub(crate) fn dial(&mut self, now: Moment, typed: &str) -> Result<CallKey, DialError> {
         let domain = self.identity.as_ref().map(|identity| &identity.domain);
-        let domain = domain.ok_or("Sign in first.")?;
-        let host = parse_host(domain).ok_or("Sign in first.")?;
-        let Destination { uri, mut party } = Destination::parse(typed, &host)?;
+        let domain = domain.ok_or(DialError::SignedOut)?;
+        let host = parse_host(domain).ok_or(DialError::SignedOut)?;
+        let destination = Destination::parse(typed, &host).map_err(DialError::Unusable)?;
+        let Destination { uri, mut party } = destination;
         party.name = self.name_of(&party.number, domain);
         if let Some(problem) = microphone::obstacle() {
-            return Err(problem.advice().to_owned());
+            return Err(DialError::NoSound(problem));
         }
         if !self.light.registered() {
-            return Err(
-                "There is no connection to the server now. Try again when the light is green."
-                    .to_owned(),
-            );
+            return Err(DialError::NoConnection);
         }
         let key = self.calls.dial(party);
         let Ok(peer) = self.peer_for(key, true) else {

@@ -1,9 +1,23 @@
+import type { Page } from '@playwright/test';
 import { alice, bob } from '../support/phone.ts';
 import { expectSound } from '../support/probe.ts';
 import { expect, test } from '../support/test.ts';
 import { NO_CONNECTION } from '../support/troubles.ts';
 
 const CUT = 5000;
+declare global {
+  interface Window {
+    endsSeen: number;
+  }
+}
+
+/** Counts the cards that say that a call is over, however briefly. */
+function watchForEnds(): void {
+  window.endsSeen = 0;
+  const look = () => (window.endsSeen += document.querySelectorAll('article[data-phase="ended"]').length);
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+}
+
 /** The pauses between attempts to connect double up to 30 s, the longer the network was away. */
 const BACK = { timeout: 45_000 };
 
@@ -32,6 +46,52 @@ for (const side of ['caller', 'called'] as const) {
 
     const [first, second] = side === 'caller' ? [atA, atB] : [atB, atA];
     await first.hangUpOn(second);
+  });
+}
+
+test('a call rings on while the network is away, and is answered then', async ({ phones, front, troubles }) => {
+  troubles.allow(NO_CONNECTION);
+  const a = await phones.of(alice);
+  const b = await phones.of(bob, { url: front.url });
+  const atA = await a.call(bob);
+  await expect(b.pop(alice)).toBeVisible();
+  // Not even for a moment may it look as if the call was over.
+  await b.page.evaluate(watchForEnds);
+  await front.cut();
+  await b.expectLine('down');
+  await expect(b.pop(alice)).toBeVisible();
+  await front.restore();
+  await b.expectLine('ready');
+  await atA.expectPhase('ringing');
+  const atB = await b.answer(alice);
+  await Promise.all([atA.expectPhase('active'), atB.expectPhase('active')]);
+  await Promise.all([expectSound(a.page), expectSound(b.page)]);
+  expect(await b.page.evaluate(() => window.endsSeen)).toBe(0);
+  await atA.hangUpOn(atB);
+});
+
+const reloads = {
+  'by itself': (page: Page) => page.evaluate(() => location.reload()),
+  'by its user': async (page: Page) => {
+    // The key reaches the page alone.
+    await page.keyboard.press('F5');
+    await page.reload();
+  },
+};
+
+for (const [how, reload] of Object.entries(reloads)) {
+  test(`a call rings on in a page that is loaded anew ${how}`, async ({ phones }) => {
+    const [a, b] = await Promise.all([phones.of(alice), phones.open()]);
+    await b.signIn(bob, { remember: true });
+    await b.expectLine('ready');
+    await b.expectKept(1);
+    const atA = await a.call(bob);
+    await expect(b.pop(alice)).toBeVisible();
+    await Promise.all([b.page.waitForEvent('load'), reload(b.page)]);
+    const atB = await b.answer(alice);
+    await Promise.all([atA.expectPhase('active'), atB.expectPhase('active')]);
+    await Promise.all([expectSound(a.page), expectSound(b.page)]);
+    await atA.hangUpOn(atB);
   });
 }
 

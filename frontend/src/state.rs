@@ -11,6 +11,7 @@ use web_sys::{Event, EventTarget};
 use crate::model::{Call, CallKey, DialError, Identity, Line, Problem};
 use crate::phone::{Core, Engine, Shown, devices, obstacle, watch_permission};
 use crate::platform::listener::Listener;
+use crate::platform::navigation::{is_reload, is_reload_key, navigation};
 use crate::platform::notifications::{self, Choice};
 use crate::platform::update::Updates;
 use crate::platform::{install, is_hidden, tabs, vault};
@@ -108,6 +109,18 @@ fn listen(engine: Engine) {
             engine.run(|core, now| core.unlock_sound(now))
         });
     }
+    if let Some(navigation) = navigation(&window) {
+        on(&navigation, "navigate", |engine, event| {
+            if is_reload(event) {
+                engine.run(|core, now| core.on_reload(now));
+            }
+        });
+    }
+    on(&window, "keydown", |engine, event| {
+        if is_reload_key(event) {
+            engine.run(|core, now| core.on_reload(now));
+        }
+    });
     on(&window, "pagehide", |engine, _| {
         engine.run(|core, now| core.on_page_left(now))
     });

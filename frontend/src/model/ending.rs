@@ -27,6 +27,7 @@ pub fn end_reason(direction: Direction, answered: bool, ended: &Ended) -> EndRea
         EndedBy::TimedOut => {
             EndReason::Failed("The server did not answer. Check the network and call again.".into())
         }
+        EndedBy::FlowDown if direction == Direction::Incoming => EndReason::Missed,
         EndedBy::FlowDown => EndReason::Failed(
             "The connection to the server was lost. Call again when the light is green.".into(),
         ),
@@ -158,6 +159,12 @@ mod tests {
                 "The call was refused: Server Internal Error (500). Call again later.".into()
             )
         );
+    }
+
+    #[test]
+    fn who_rings_in_vain_while_the_connection_is_lost_was_missed() {
+        let lost = ended(EndedBy::FlowDown);
+        assert_eq!(end_reason(Incoming, false, &lost), EndReason::Missed);
     }
 
     #[test]

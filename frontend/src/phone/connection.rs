@@ -22,7 +22,7 @@ use sidetone_sip::{Input, Moment};
 use super::engine::{Core, FLOW};
 use super::entropy::Entropy;
 use super::socket::{Socket, SocketEvent, connect_early, drop_early};
-use crate::model::{Connection, EndReason, Light};
+use crate::model::{Connection, EndReason, Light, Phase};
 use crate::platform::vault;
 use crate::server;
 use crate::state::SignIn;
@@ -33,6 +33,8 @@ const WAKE_PATIENCE: Duration = Duration::from_secs(3);
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long unregistering may take.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a page that is loaded anew may still be there; longer takes only who is asked and stays.
+const RELOAD: Duration = Duration::from_secs(2);
 /// Up to this age an attempt to connect is not given up for another one.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -93,9 +95,36 @@ impl Core {
         self.light.refused = Some("Your session is over. Sign in again.".into());
     }
 
+    /// The page is about to be loaded anew, unless the user changes their mind.
+    pub(crate) fn on_reload(&mut self, now: Moment) {
+        self.reload_at = Some(now);
+    }
+
     /// The page goes away: whoever is talked to must not be left in silence.
     pub(crate) fn on_page_left(&mut self, now: Moment) {
-        self.leave(now, &EndReason::HungUp);
+        if self.is_soon_back(now) {
+            self.leave_ringing(now);
+        } else {
+            self.leave(now, &EndReason::HungUp);
+        }
+    }
+
+    /// Whether the page is loaded anew and then signs in by itself.
+    fn is_soon_back(&self, now: Moment) -> bool {
+        let reloads = self.reload_at.is_some_and(|at| now.since(at) < RELOAD);
+        let sign_in = self.sign_in.as_ref();
+        reloads && sign_in.is_some_and(|it| it.remember || it.password.is_none())
+    }
+
+    /// Breaks off without a word of who rings: the gateway lets them wait for the page.
+    fn leave_ringing(&mut self, now: Moment) {
+        for key in self.media.keys() {
+            let call = self.calls.call(key);
+            if call.is_none_or(|call| call.phase != Phase::Incoming) {
+                self.end_call(now, key, EndReason::HungUp);
+            }
+        }
+        self.socket = None;
     }
 
     /// Tries again now.

@@ -25,6 +25,10 @@ use crate::state::SignIn;
 /// The one flow of a phone. It keeps its name over all reconnects, so that calls survive them.
 pub(super) const FLOW: FlowId = FlowId(1);
 
+/// The gateway lets callers wait five seconds for a phone; the rest is for finding out and for
+/// registering.
+const RINGS_WITHOUT_FLOW: Duration = Duration::from_secs(8);
+
 /// Where the engine writes what views read.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown {
@@ -66,6 +70,8 @@ pub(crate) struct Core {
     pub(super) light: Light,
     /// Until when a probe of the connection may take.
     pub(super) probe_until: Option<Moment>,
+    /// When the browser began to load the page anew.
+    pub(super) reload_at: Option<Moment>,
     pub(super) sign_in: Option<SignIn>,
     pub(super) account: Option<AccountId>,
     pub(super) identity: Option<Identity>,
@@ -99,6 +105,7 @@ impl Engine {
         let product = concat!("Sidetone/", env!("CARGO_PKG_VERSION"));
         let config = Config {
             redirection: Redirection::Follow { most: 5 },
+            rings_without_flow: Some(RINGS_WITHOUT_FLOW),
             ..Config::new(product, &via_host)
         };
         let mut agent = UserAgent::for_calls(config, Box::new(Entropy));
@@ -120,6 +127,7 @@ impl Engine {
             backoff: Backoff::default(),
             light: Light::default(),
             probe_until: None,
+            reload_at: None,
             sign_in: None,
             account: None,
             identity: None,

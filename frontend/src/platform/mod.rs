@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod early;
 pub mod install;
 pub mod listener;
+pub mod navigation;
 pub mod notifications;
 pub mod storage;
 pub mod tabs;

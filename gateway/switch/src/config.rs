@@ -19,8 +19,10 @@ pub struct SwitchConfig {
     pub registrar: RegistrarLimits,
     /// How long a phone may ring.
     pub no_answer: Duration,
-    /// How long a call waits for a phone whose connection was lost.
+    /// How long a call that is up waits for a phone whose connection was lost.
     pub return_grace: Duration,
+    /// How long a call that rings does, or one that begins meanwhile.
+    pub ring_grace: Duration,
     /// Calls that one extension may have at once.
     pub calls_per_extension: usize,
     /// The SIP timers.
@@ -38,6 +40,7 @@ impl SwitchConfig {
             registrar: RegistrarLimits::default(),
             no_answer: Duration::from_secs(30),
             return_grace: Duration::from_secs(120),
+            ring_grace: Duration::from_secs(5),
             calls_per_extension: 8,
             timers: Timers::default(),
         }

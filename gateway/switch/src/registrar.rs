@@ -161,14 +161,16 @@ impl Registrar {
             .collect()
     }
 
-    /// Forgets what came over `flow`, which is gone, for `aor`.
-    pub(crate) fn remove_flow(&mut self, aor: &AddressOfRecord, flow: FlowId) {
-        if let Some(bindings) = self.bindings.get_mut(aor) {
-            bindings.retain(|b| b.flow != flow);
-            if bindings.is_empty() {
-                self.bindings.remove(aor);
-            }
+    /// Forgets what came over `flow`, which is gone, for `aor`, and answers what that was.
+    pub(crate) fn remove_flow(&mut self, aor: &AddressOfRecord, flow: FlowId) -> Vec<Binding> {
+        let Some(bindings) = self.bindings.get_mut(aor) else {
+            return Vec::new();
+        };
+        let gone = bindings.extract_if(.., |b| b.flow == flow).collect();
+        if bindings.is_empty() {
+            self.bindings.remove(aor);
         }
+        gone
     }
 
     /// Forgets what has expired.

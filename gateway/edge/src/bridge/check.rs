@@ -69,6 +69,7 @@ impl Bridge {
             listen,
             advertise: config.advertise,
             linger: config.linger,
+            ring_grace: config.ring_grace,
             upstreams: config.upstreams.iter().map(quiet).collect(),
         };
         // No token of this bridge is ever seen again.

@@ -18,6 +18,8 @@ pub struct BridgeConfig {
     pub advertise: Option<IpAddr>,
     /// How long a phone whose connection broke is waited for.
     pub linger: Duration,
+    /// How long those wait for it who call meanwhile, or whose call rings there.
+    pub ring_grace: Duration,
     /// The PBXs.
     pub upstreams: Vec<UpstreamConfig>,
 }
@@ -25,6 +27,8 @@ pub struct BridgeConfig {
 impl BridgeConfig {
     /// [`BridgeConfig::linger`], if nothing is said.
     pub const LINGER: Duration = Duration::from_secs(30);
+    /// [`BridgeConfig::ring_grace`], if nothing is said.
+    pub const RING_GRACE: Duration = Duration::from_secs(5);
 }
 
 /// One PBX.

@@ -44,7 +44,6 @@ mod whereabouts;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -68,9 +67,6 @@ use crate::{FlowInfo, Inbound, Upstream};
 
 /// Messages of one browser that may wait.
 const FLOW_QUEUE: usize = 16;
-
-/// How long a browser that has gone is waited for by those who call it.
-const RETURN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why there is no bridge.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +133,7 @@ impl Bridge {
             port: local.port(),
             advertise: config.advertise,
             linger: config.linger,
+            ring_grace: config.ring_grace,
             started: Instant::now(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::RETURN_PATIENCE;
 use super::anchor::MediaAnchor;
 use super::config::Protocol;
 use super::link::{Hop, Socket};
@@ -29,6 +28,7 @@ pub(crate) struct Shared {
     /// What they are told instead of the address that we send from.
     pub(crate) advertise: Option<IpAddr>,
     pub(crate) linger: Duration,
+    pub(crate) ring_grace: Duration,
     pub(crate) started: Instant,
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -45,7 +45,7 @@ impl Shared {
 
     /// Whether phones may still be on their way back after a restart.
     pub(crate) fn has_just_begun(&self) -> bool {
-        self.started.elapsed() < RETURN_PATIENCE
+        self.started.elapsed() < self.ring_grace
     }
 
     pub(crate) fn pbx(&self, id: UpstreamId) -> Option<&Arc<Pbx>> {

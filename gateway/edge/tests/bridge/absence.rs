@@ -8,11 +8,13 @@ use crate::calls::incoming;
 use crate::support::{Browser, Gateway, Pbx, granted, pbx_request, register, response};
 
 /// Longer than any of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(50);
+/// Long enough to call meanwhile.
+const BRIEF: Duration = Duration::from_millis(1500);
 
 /// A gateway, and the Contact of a phone that it knows to have gone.
-async fn absent(pbx: &mut Pbx, linger: Duration) -> (Gateway, String) {
-    let gateway = Gateway::lingering(pbx.upstream(), linger).await;
+async fn absent(pbx: &mut Pbx, ring_grace: Duration) -> (Gateway, String) {
+    let gateway = Gateway::lingering(pbx.upstream(), ring_grace).await;
     let mut browser = gateway.browser().await;
     let contact = browser.register(pbx, "one").await.uri.to_string();
     drop(browser);
@@ -87,7 +89,7 @@ async fn a_call_waits_for_a_phone_that_is_on_its_way_back() {
 #[tokio::test]
 async fn a_call_does_not_wait_long() {
     let mut pbx = Pbx::start().await;
-    let (gateway, contact) = absent(&mut pbx, Duration::from_millis(1500)).await;
+    let (gateway, contact) = absent(&mut pbx, BRIEF).await;
     let invite = incoming(&pbx, &contact);
     pbx.send_to(invite, gateway.bridge.local_addr()).await;
     let answer = pbx.response(480).await;
@@ -135,4 +137,36 @@ async fn a_call_waits_for_the_phones_of_a_gateway_that_was_restarted() {
     browser.response(200).await;
     pbx.send_to(invite, listen).await;
     answers(&mut browser, &mut pbx).await;
+}
+
+/// A phone that rings, and where its PBX finds it.
+async fn ringing(pbx: &mut Pbx, ring_grace: Duration) -> (Gateway, Browser) {
+    let gateway = Gateway::lingering(pbx.upstream(), ring_grace).await;
+    let mut browser = gateway.browser().await;
+    let contact = browser.register(pbx, "one").await.uri.to_string();
+    let invite = incoming(pbx, &contact);
+    pbx.send_to(invite, gateway.bridge.local_addr()).await;
+    let invite = next_request(&mut browser).await;
+    let rings = Response::to(&invite, Status::RINGING, Some("here"));
+    browser.send_message(rings).await;
+    pbx.response(180).await;
+    (gateway, browser)
+}
+
+#[tokio::test]
+async fn a_phone_that_rings_hears_on_its_return_that_the_call_is_still_there() {
+    let mut pbx = Pbx::start().await;
+    let (gateway, browser) = ringing(&mut pbx, LONG).await;
+    drop(browser);
+    let mut browser = comes_back(&gateway, &mut pbx).await;
+    answers(&mut browser, &mut pbx).await;
+}
+
+#[tokio::test]
+async fn a_call_does_not_ring_long_where_nobody_is() {
+    let mut pbx = Pbx::start().await;
+    let (_gateway, browser) = ringing(&mut pbx, BRIEF).await;
+    drop(browser);
+    let answer = pbx.response(480).await;
+    assert_eq!(answer.headers.cseq.method, Method::Invite);
 }

@@ -10,6 +10,7 @@ async fn check(upstream: UpstreamConfig) -> Finding {
         listen: "127.0.0.1:0".parse().unwrap(),
         advertise: None,
         linger: BridgeConfig::LINGER,
+        ring_grace: BridgeConfig::RING_GRACE,
         upstreams: vec![upstream],
     };
     let checked = soon("the check", Bridge::check(&config)).await;

@@ -139,6 +139,7 @@ impl Config {
             listen: self.bridge.listen.unwrap_or(BridgePort::USUAL),
             advertise: self.bridge.advertise,
             linger: BridgeConfig::LINGER,
+            ring_grace: BridgeConfig::RING_GRACE,
             upstreams: self.upstreams.clone(),
         }
     }

@@ -139,9 +139,9 @@ impl Exchange {
         callee: &AddressOfRecord,
     ) -> Result<Vec<Binding>, Rejection> {
         let own = caller == callee;
-        let bindings = self
-            .registrar
-            .bindings(now, callee)
+        let bindings = self.registrar.bindings(now, callee);
+        let bindings = bindings
+            .chain(self.lost.contacts(callee))
             .filter(|b| !(own && b.flow == flow));
         let bindings: Vec<Binding> = bindings.cloned().collect();
         if own && bindings.is_empty() {
@@ -202,6 +202,7 @@ impl Exchange {
                         self.agent.command(|ua| ua.invite(now, invite)).ok()
                     });
                     if let Some(session) = rung {
+                        self.lost.note_call(flow);
                         conversation.endpoints.insert(leg, Endpoint::Phone(session));
                         self.legs.insert(
                             session,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sidetone_sip::message::Transport;
 use sidetone_sip::{FlowId, Input, Moment};
 
-use super::{Alarm, Exchange, Output};
+use super::{Exchange, Output};
 use crate::directory::AddressOfRecord;
 use crate::registrar::Device;
 
@@ -19,7 +19,7 @@ impl Devices {
         self.0.is_empty()
     }
 
-    fn addresses(&self) -> impl Iterator<Item = &AddressOfRecord> {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &AddressOfRecord> {
         self.0.iter().map(|(aor, _)| aor)
     }
 
@@ -29,7 +29,7 @@ impl Devices {
     }
 
     /// Whether all of these are those of `others` too.
-    fn are_among(&self, others: &Self) -> bool {
+    pub(super) fn are_among(&self, others: &Self) -> bool {
         let mut all = self.0.iter();
         all.all(|(aor, device)| others.get(aor) == Some(device))
     }
@@ -65,18 +65,40 @@ pub(super) struct Flow {
     pub(super) wrong_digests: u32,
 }
 
-/// A flow that is gone while calls over it go on.
-#[derive(Debug)]
-pub(super) struct LostFlow {
-    devices: Devices,
-}
-
 /// The open flows.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     open: BTreeMap<FlowId, Flow>,
-    /// Over which of them phones of an address of record have registered.
-    by_address: BTreeMap<AddressOfRecord, Vec<FlowId>>,
+    by_address: ByAddress,
+}
+
+/// Over which flows phones of an address of record have registered.
+#[derive(Debug, Default)]
+pub(super) struct ByAddress(BTreeMap<AddressOfRecord, Vec<FlowId>>);
+
+impl ByAddress {
+    pub(super) fn insert(&mut self, aor: &AddressOfRecord, flow: FlowId) {
+        self.0.entry(aor.clone()).or_default().push(flow);
+    }
+
+    pub(super) fn remove(&mut self, aor: &AddressOfRecord, flow: FlowId) {
+        if let Some(flows) = self.0.get_mut(aor) {
+            flows.retain(|other| *other != flow);
+            if flows.is_empty() {
+                self.0.remove(aor);
+            }
+        }
+    }
+
+    /// The flows over which phones of `aor` have registered.
+    pub(super) fn of(&self, aor: &AddressOfRecord) -> impl Iterator<Item = FlowId> {
+        self.0.get(aor).into_iter().flatten().copied()
+    }
+
+    /// The flows over which phones of one of these addresses have registered.
+    pub(super) fn sharing(&self, devices: &Devices) -> BTreeSet<FlowId> {
+        devices.addresses().flat_map(|aor| self.of(aor)).collect()
+    }
 }
 
 impl Flows {
@@ -105,12 +127,12 @@ impl Flows {
         match device {
             Some(device) => {
                 if noted.devices.insert(aor, device) {
-                    self.by_address.entry(aor.clone()).or_default().push(flow);
+                    self.by_address.insert(aor, flow);
                 }
             }
             None => {
                 if noted.devices.remove(aor) {
-                    self.forget_address(flow, aor);
+                    self.by_address.remove(aor, flow);
                 }
             }
         }
@@ -123,26 +145,9 @@ impl Flows {
     fn remove(&mut self, flow: FlowId) -> Option<Flow> {
         let removed = self.open.remove(&flow)?;
         for aor in removed.devices.addresses() {
-            self.forget_address(flow, aor);
+            self.by_address.remove(aor, flow);
         }
         Some(removed)
-    }
-
-    fn forget_address(&mut self, flow: FlowId, aor: &AddressOfRecord) {
-        if let Some(flows) = self.by_address.get_mut(aor) {
-            flows.retain(|other| *other != flow);
-            if flows.is_empty() {
-                self.by_address.remove(aor);
-            }
-        }
-    }
-
-    /// The other flows over which phones of one of these addresses have registered.
-    fn sharing<'a>(&'a self, flow: FlowId, devices: &'a Devices) -> BTreeSet<FlowId> {
-        let flows = devices
-            .addresses()
-            .filter_map(|aor| self.by_address.get(aor));
-        flows.flatten().copied().filter(|id| *id != flow).collect()
     }
 }
 
@@ -168,20 +173,17 @@ impl Exchange {
         self.settle(now);
     }
 
-    /// A flow is gone: so are its contacts. Calls that are up wait for the phone to come back.
+    /// A flow is gone: so are its contacts. Calls wait for its phones to come back.
     pub(crate) fn handle_flow_closed(&mut self, now: Moment, flow: FlowId) {
         if let Some(Flow { devices, .. }) = self.flows.remove(flow) {
-            for aor in devices.addresses() {
-                self.registrar.remove_flow(aor, flow);
-            }
+            let addresses = devices.addresses();
+            let contacts =
+                addresses.map(|aor| (aor.clone(), self.registrar.remove_flow(aor, flow)));
+            let contacts = contacts.collect();
             self.on_told(flow);
             self.agent.input(now, Input::TransportDown { flow });
             self.settle(now);
-            if self.legs.values().any(|leg| leg.flow == flow) {
-                self.lost.insert(flow, LostFlow { devices });
-                self.alarms
-                    .insert((now + self.config.return_grace, Alarm::LostForGood(flow)));
-            }
+            self.expect_back(now, flow, devices, contacts);
         }
     }
 
@@ -191,58 +193,17 @@ impl Exchange {
         self.handle_flow_closed(now, flow);
     }
 
-    pub(super) fn on_lost_for_good(&mut self, now: Moment, flow: FlowId) {
-        if self.lost.remove(&flow).is_none() {
-            return;
-        }
-        let legs: Vec<_> = self
-            .legs
-            .values()
-            .filter(|leg| leg.flow == flow)
-            .map(|leg| (leg.call, leg.leg))
-            .collect();
-        for (call, leg) in legs {
-            self.with_call(now, call, |call| call.handle_abandoned(leg));
-        }
-    }
-
-    /// The phones of `flow` have just proved who they are. Flows that had no other phones than
-    /// these are their former connections: their calls move here, and what is still open closes.
-    pub(super) fn claim_former_flows(&mut self, now: Moment, flow: FlowId) {
+    /// The other open flows that had no other phones than `flow` has.
+    pub(super) fn former_flows(&self, flow: FlowId) -> Vec<FlowId> {
         let Some(Flow { devices, .. }) = self.flows.get(flow) else {
-            return;
+            return Vec::new();
         };
-        let is_former = |former: &Devices| !former.is_empty() && former.are_among(devices);
-        let mut open = self.flows.sharing(flow, devices);
-        open.retain(|id| self.flows.get(*id).is_some_and(|f| is_former(&f.devices)));
-        let lost = self.lost.iter().filter(|(_, l)| is_former(&l.devices));
-        let lost: Vec<FlowId> = lost.map(|(id, _)| *id).collect();
-        for former in lost {
-            self.lost.remove(&former);
-            self.move_calls(now, former, flow);
-        }
-        for former in open {
-            self.move_calls(now, former, flow);
-            self.close_flow(now, former);
-        }
-    }
-
-    fn move_calls(&mut self, now: Moment, from: FlowId, to: FlowId) {
-        let mut moved = 0_usize;
-        for leg in self.legs.values_mut().filter(|leg| leg.flow == from) {
-            leg.flow = to;
-            moved += 1;
-        }
-        if moved > 0 {
-            tracing::info!(
-                from = from.0,
-                to = to.0,
-                moved,
-                "calls move to a phone's new connection"
-            );
-            if let Err(error) = self.agent.command(|ua| ua.rebind_flow(now, from, to)) {
-                tracing::warn!(from = from.0, to = to.0, %error, "calls can't move");
-            }
-        }
+        let sharing = self.flows.by_address.sharing(devices).into_iter();
+        let others = sharing.filter(|other| *other != flow);
+        let is_former = |other: &FlowId| {
+            let other = self.flows.get(*other);
+            other.is_some_and(|other| other.devices.are_among(devices))
+        };
+        others.filter(is_former).collect()
     }
 }

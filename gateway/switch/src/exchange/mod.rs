@@ -10,6 +10,7 @@ mod calls;
 mod flows;
 mod gatekeeper;
 mod registration;
+mod returns;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -21,8 +22,9 @@ use sidetone_sip::{
 
 use agent::Agent;
 use calls::{Conversation, LegPlace};
-use flows::{Flows, LostFlow};
+use flows::Flows;
 use gatekeeper::Gatekeeper;
+use returns::LostFlows;
 
 use crate::call::{Leg, LegEvent, Refusal, reason};
 use crate::config::SwitchConfig;
@@ -59,6 +61,7 @@ pub(crate) enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Alarm {
     NoAnswer(CallKey),
+    NotBack(FlowId),
     LostForGood(FlowId),
 }
 
@@ -87,7 +90,7 @@ pub(crate) struct Exchange {
     registrar: Registrar,
     gatekeeper: Gatekeeper,
     flows: Flows,
-    lost: BTreeMap<FlowId, LostFlow>,
+    lost: LostFlows,
     conversations: BTreeMap<CallKey, Conversation>,
     legs: BTreeMap<SessionId, LegPlace>,
     alarms: BTreeSet<(Moment, Alarm)>,
@@ -155,6 +158,7 @@ impl Exchange {
             timers: config.timers,
             // The sockets below have their own pings.
             keep_alive: None,
+            invites_wait: true,
             accepts: vec![Method::Register],
             ..sidetone_sip::Config::new(&config.product, &config.via_host)
         };
@@ -164,7 +168,7 @@ impl Exchange {
             registrar: Registrar::new(config.registrar),
             gatekeeper,
             flows: Flows::default(),
-            lost: BTreeMap::new(),
+            lost: LostFlows::default(),
             conversations: BTreeMap::new(),
             legs: BTreeMap::new(),
             alarms: BTreeSet::new(),
@@ -200,6 +204,7 @@ impl Exchange {
             self.alarms.pop_first();
             match alarm {
                 Alarm::NoAnswer(call) => self.on_no_answer(now, call),
+                Alarm::NotBack(flow) => self.on_not_back(now, flow),
                 Alarm::LostForGood(flow) => self.on_lost_for_good(now, flow),
             }
         }

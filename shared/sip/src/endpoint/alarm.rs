@@ -40,6 +40,8 @@ pub(crate) enum SessionAlarm {
     Reliable,
     /// Stop waiting for the PRACK.
     ReliableDeadline,
+    /// Stop ringing if the flow was lost and the INVITE has not come again.
+    RingingDeadline,
     /// Repeat the 2xx (RFC 3261 §13.3.1.4).
     Answer,
     /// Stop waiting for the ACK.
@@ -65,13 +67,18 @@ impl SessionAlarm {
     pub(crate) const OF_TIMER: [Self; 2] = [Self::Refresh, Self::Expiry];
 
     /// Those that end with the answer to the INVITE.
-    pub(crate) const OF_RINGING: [Self; 3] =
-        [Self::Provisional, Self::Reliable, Self::ReliableDeadline];
-
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const OF_RINGING: [Self; 4] = [
         Self::Provisional,
         Self::Reliable,
         Self::ReliableDeadline,
+        Self::RingingDeadline,
+    ];
+
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Provisional,
+        Self::Reliable,
+        Self::ReliableDeadline,
+        Self::RingingDeadline,
         Self::Answer,
         Self::AnswerDeadline,
         Self::CancelDeadline,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::event::AccountId;
 use crate::auth::Secret;
 use crate::message::{Address, Limits, RawHeader, Uri};
-use crate::transaction::{FlowId, Timers};
+use crate::transaction::{FlowId, Persistence, Timers};
 use crate::{Method, Status, Text};
 
 /// How an agent introduces itself, and its timers.
@@ -51,6 +51,13 @@ pub struct Config {
     pub session_interval: Option<Duration>,
     /// The shortest session interval that is taken; at least 90 s (RFC 4028 §5).
     pub min_session_interval: Duration,
+    /// For a phone: how long a call that rings here outlasts its flow. It goes on ringing if by then
+    /// its INVITE has come again, as servers repeat what they wait for on a new connection. `None`:
+    /// it ends with the flow.
+    pub rings_without_flow: Option<Duration>,
+    /// For a server: an INVITE of ours waits for a flow that is down, and is repeated when that is up
+    /// again ([`crate::UserAgent::rebind_flow`]). Else it fails with the flow.
+    pub invites_wait: bool,
 }
 
 /// When [`crate::UserAgent::progress`] makes use of reliable provisional responses (RFC 3262 §3).
@@ -109,6 +116,16 @@ impl Config {
             reliable_provisionals: ReliableProvisionals::IfRequired,
             session_interval: Some(Duration::from_secs(1800)),
             min_session_interval: Duration::from_secs(90),
+            rings_without_flow: None,
+            invites_wait: false,
+        }
+    }
+
+    /// What becomes of an INVITE of ours when its flow is down.
+    pub(crate) const fn invite_persistence(&self) -> Persistence {
+        match self.invites_wait {
+            true => Persistence::Waits,
+            false => Persistence::Fails,
         }
     }
 }

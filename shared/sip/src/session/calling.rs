@@ -76,7 +76,7 @@ impl Session {
             owner: Owner::Session(id, Purpose::Invite),
             answered: 0,
         };
-        let persistence = crate::transaction::Persistence::Fails;
+        let persistence = endpoint.config.invite_persistence();
         let client = endpoint.send(speaker.flow, request, persistence, task);
         let calling = Calling {
             client,

@@ -36,7 +36,7 @@ pub(crate) use transfers::Transfers;
 
 use crate::dialog::{Dialog, DialogId};
 use crate::endpoint::config::Body;
-use crate::endpoint::event::{AccountId, Ended, EndedBy, SessionEvent, SessionId, TransferOutcome};
+use crate::endpoint::event::{AccountId, SessionEvent, SessionId, TransferOutcome};
 use crate::endpoint::{Alarm, Endpoint, Owner, Purpose, SessionAlarm, Task};
 use crate::message::{Allow, Headers, RawHeader};
 use crate::transaction::{ClientId, FlowId, Persistence, ServerId};
@@ -204,6 +204,7 @@ impl Session {
             SessionAlarm::Provisional => self.repeat_provisional(endpoint),
             SessionAlarm::Reliable => self.repeat_reliable(endpoint),
             SessionAlarm::ReliableDeadline => self.on_no_prack(endpoint),
+            SessionAlarm::RingingDeadline => self.on_ringing_deadline(endpoint),
             SessionAlarm::Refresh => self.refresh(endpoint),
             SessionAlarm::Expiry => self.on_session_expired(endpoint),
             SessionAlarm::Answer => self.repeat_answer(endpoint),
@@ -227,8 +228,12 @@ impl Session {
     pub(crate) fn on_flow_down(&mut self, endpoint: &mut Endpoint) {
         // An unanswered INVITE of ours fails by its transaction.
         if let Phase::Ringing(_) = self.phase {
-            self.refuse(endpoint, Status::TEMPORARILY_UNAVAILABLE, Vec::new());
-            self.tell_ended(endpoint, Ended::by(EndedBy::FlowDown));
+            match endpoint.config.rings_without_flow {
+                Some(patience) => {
+                    self.start_alarm(endpoint, SessionAlarm::RingingDeadline, patience);
+                }
+                None => self.stop_ringing(endpoint),
+            }
         }
     }
 
@@ -269,7 +274,7 @@ impl Session {
         answered: u8,
     ) -> ClientId {
         let persistence = match purpose {
-            Purpose::Invite => Persistence::Fails,
+            Purpose::Invite => endpoint.config.invite_persistence(),
             _ => Persistence::Waits,
         };
         let task = Task {

@@ -220,6 +220,21 @@ impl Session {
         }
     }
 
+    /// The flow was lost; by now it should be back, and whoever sent the INVITE has repeated it.
+    pub(super) fn on_ringing_deadline(&mut self, endpoint: &mut Endpoint) {
+        if let Phase::Ringing(ringing) = &self.phase
+            && endpoint.transactions.is_stale(ringing.server)
+        {
+            self.stop_ringing(endpoint);
+        }
+    }
+
+    /// The caller can't be reached any more.
+    pub(super) fn stop_ringing(&mut self, endpoint: &mut Endpoint) {
+        self.refuse(endpoint, Status::TEMPORARILY_UNAVAILABLE, Vec::new());
+        self.tell_ended(endpoint, Ended::by(EndedBy::FlowDown));
+    }
+
     /// A CANCEL for an INVITE of this dialog, to which `server` belongs (RFC 3261 §9.2).
     pub(crate) fn on_cancel(
         &mut self,

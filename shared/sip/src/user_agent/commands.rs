@@ -129,11 +129,13 @@ impl UserAgent {
     /// Starts a session. What becomes of it is told by [`crate::Event::Session`].
     ///
     /// # Errors
-    /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`].
+    /// [`CommandError::Gone`] if the account is, [`CommandError::NoFlow`] unless
+    /// [`crate::Config::invites_wait`].
     pub fn invite(&mut self, now: Moment, invite: Invite) -> Result<SessionId, CommandError> {
         self.enter(now)?;
         let speaker = self.endpoint.speaker(invite.origin.clone())?;
-        if !self.endpoint.transactions.is_up(speaker.flow) {
+        let may_wait = self.endpoint.config.invites_wait;
+        if !may_wait && !self.endpoint.transactions.is_up(speaker.flow) {
             return Err(CommandError::NoFlow);
         }
         let id = self.start_call(speaker, invite);

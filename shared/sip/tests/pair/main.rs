@@ -30,6 +30,7 @@ mod reliable;
 mod reoffers;
 mod replaces;
 mod rfc3665;
+mod ringing;
 mod strangers;
 mod timers;
 mod transfers;

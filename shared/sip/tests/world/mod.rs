@@ -41,6 +41,7 @@ struct World {
     wire: BTreeMap<(Moment, u64), (Side, Vec<u8>)>,
     sent: u64,
     is_up: bool,
+    cut_at: Option<Moment>,
     /// Over a reliable transport nothing is lost, repeated or overtaken.
     is_reliable: bool,
     fates: u8,
@@ -50,10 +51,10 @@ struct World {
 }
 
 /// Carries out the operations, three bytes each; the first byte of all chooses the transport, and
-/// whether provisional responses are reliable.
+/// whether provisional responses are reliable, and whether what rings outlasts the flow.
 pub(crate) fn live(script: &[u8]) {
     let (kind, script) = script.split_first().unwrap_or((&0, &[]));
-    let mut world = World::new(kind & 1 == 0, kind & 2 != 0);
+    let mut world = World::new(kind & 1 == 0, kind & 2 != 0, kind & 4 != 0);
     let (operations, _) = script.as_chunks::<3>();
     for operation in operations {
         world.perform(Operation::decode(*operation));
@@ -62,7 +63,7 @@ pub(crate) fn live(script: &[u8]) {
 }
 
 impl World {
-    fn new(is_reliable: bool, is_early: bool) -> Self {
+    fn new(is_reliable: bool, is_early: bool, is_patient: bool) -> Self {
         let reliable_provisionals = match is_early {
             true => ReliableProvisionals::Always,
             false => ReliableProvisionals::IfRequired,
@@ -75,6 +76,8 @@ impl World {
                     takes_replacements: true,
                     redirection: Redirection::Follow { most: 2 },
                     reliable_provisionals,
+                    rings_without_flow: is_patient.then_some(Duration::from_secs(8)),
+                    invites_wait: is_patient,
                     ..Config::new(name, &format!("{name}.invalid"))
                 },
                 Box::new(SeededTokens::new(seed)),
@@ -93,6 +96,7 @@ impl World {
             wire: BTreeMap::new(),
             sent: 0,
             is_up: false,
+            cut_at: None,
             is_reliable,
             fates: 0,
             delay: Duration::from_millis(10),
@@ -168,6 +172,7 @@ impl World {
         if !std::mem::replace(&mut self.is_up, true) {
             for side in [Side::A, Side::B] {
                 let transport = transport.clone();
+                self.person(side).watch.cut_at = self.cut_at;
                 self.input(
                     side,
                     Input::TransportUp {
@@ -175,6 +180,7 @@ impl World {
                         transport,
                     },
                 );
+                self.person(side).watch.cut_at = None;
             }
         }
     }
@@ -182,6 +188,7 @@ impl World {
     fn cut(&mut self) {
         if std::mem::replace(&mut self.is_up, false) {
             self.wire.clear();
+            self.cut_at = Some(self.now);
             for side in [Side::A, Side::B] {
                 self.input(side, Input::TransportDown { flow: FLOW });
             }

@@ -71,6 +71,8 @@ pub(crate) struct Watch {
     /// by an event of its own, so that only the agents know whether offers are in turn.
     is_early: bool,
     answers: BTreeMap<Transaction, (Moment, Vec<u8>)>,
+    /// Set while the flow comes up again: what is sent now may have been given since.
+    pub(crate) cut_at: Option<Moment>,
 }
 
 impl Watch {
@@ -201,7 +203,8 @@ impl Watch {
             headers.cseq.number,
             headers.cseq.method.clone(),
         );
-        let answer = || (now, bytes.to_vec());
+        let given = self.cut_at.unwrap_or(now);
+        let answer = || (given, bytes.to_vec());
         let first = self.answers.entry(transaction).or_insert_with(answer);
         if now.since(first.0) >= MEMORY {
             *first = answer();

@@ -1,16 +1,16 @@
 //! A browser that has just gone is expected back: its page is loaded anew, or its network changes.
-//! Whoever calls meanwhile waits for it, but not for long.
+//! Whoever calls meanwhile waits for it, and so does a call that rings already, but not for long.
 
 use sidetone_sip::transaction::ServerId;
 use sidetone_sip::{Method, Request, Status};
 
+use super::leg::Way;
 use super::{BROWSER, Due, Phone};
-use crate::bridge::RETURN_PATIENCE;
 
 impl Phone {
     /// Its socket has ended.
     pub(super) fn expect_back(&mut self) {
-        self.start_timer(Due::Absent, RETURN_PATIENCE.min(self.shared.linger));
+        self.start_timer(Due::Absent, self.shared.ring_grace);
     }
 
     /// RFC 3261 §21.4.18. A call that is up may wait for the browser to come back, and a new one as
@@ -34,16 +34,17 @@ impl Phone {
     /// It has not come back in time.
     pub(super) fn on_absent(&mut self) {
         let legs = self.legs.iter();
-        let unheard: Vec<ServerId> = legs
-            .filter(|(_, leg)| leg.is_unheard)
+        let ringing: Vec<ServerId> = legs
+            .filter(|(_, leg)| matches!(leg.way, Way::ToBrowser(_)) && leg.call.is_some())
+            .filter(|(server, _)| self.transactions.pending_request(**server).is_some())
             .map(|(server, _)| *server)
             .collect();
-        for server in unheard {
+        for server in ringing {
             self.turn_away(server, Status::TEMPORARILY_UNAVAILABLE);
         }
     }
 
-    /// Ends a call that the browser has not been told of.
+    /// Ends a call without a word to the browser.
     pub(super) fn turn_away(&mut self, server: ServerId, status: Status) {
         self.refuse(server, status);
         if let Some(client) = self.legs.get(&server).and_then(|leg| leg.client) {

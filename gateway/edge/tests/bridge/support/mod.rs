@@ -128,19 +128,26 @@ impl Gateway {
     }
 
     pub(crate) async fn start_at(listen: SocketAddr, upstream: UpstreamConfig) -> Self {
-        Self::start_with(listen, upstream, None, BRIEF).await
+        Self::start_with(listen, upstream, None, (BRIEF, BridgeConfig::RING_GRACE)).await
     }
 
-    /// One that keeps phones without a socket for so long.
-    pub(crate) async fn lingering(upstream: UpstreamConfig, linger: Duration) -> Self {
+    /// One where phones without a socket are kept for a minute, and those who call them wait so long.
+    pub(crate) async fn lingering(upstream: UpstreamConfig, ring_grace: Duration) -> Self {
         let any = "127.0.0.1:0".parse().unwrap();
-        Self::start_with(any, upstream, None, linger).await
+        let patience = (Duration::from_secs(60), ring_grace);
+        Self::start_with(any, upstream, None, patience).await
     }
 
     /// One that carries sound by `anchor`.
     pub(crate) async fn anchored(upstream: UpstreamConfig, anchor: Arc<dyn MediaAnchor>) -> Self {
         let any = "127.0.0.1:0".parse().unwrap();
-        Self::start_with(any, upstream, Some(anchor), BRIEF).await
+        Self::start_with(
+            any,
+            upstream,
+            Some(anchor),
+            (BRIEF, BridgeConfig::RING_GRACE),
+        )
+        .await
     }
 
     /// PBXs reach it at `listen`.
@@ -148,12 +155,13 @@ impl Gateway {
         listen: SocketAddr,
         upstream: UpstreamConfig,
         anchor: Option<Arc<dyn MediaAnchor>>,
-        linger: Duration,
+        (linger, ring_grace): (Duration, Duration),
     ) -> Self {
         let config = BridgeConfig {
             listen,
             advertise: None,
             linger,
+            ring_grace,
             upstreams: vec![upstream],
         };
         let (heard, switch) = mpsc::unbounded_channel();

@@ -137,6 +137,7 @@ async fn a_missing_authority_is_named() {
         listen: "127.0.0.1:0".parse().unwrap(),
         advertise: None,
         linger: sidetone_edge::BridgeConfig::LINGER,
+        ring_grace: sidetone_edge::BridgeConfig::RING_GRACE,
         upstreams: vec![config],
     };
     let key = sidetone_edge::TokenKey::new(&[1; 32]);

@@ -114,6 +114,7 @@ impl Bench {
         let host = format!("phone{n}.invalid");
         let config = Config {
             keep_alive: None,
+            rings_without_flow: Some(Duration::from_secs(8)),
             ..Config::new("Phone", &host)
         };
         let seed = 1_000 + n as u64;

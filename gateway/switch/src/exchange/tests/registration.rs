@@ -69,6 +69,7 @@ fn a_killed_page_leaves_no_ghost() {
     bench.cut(bob);
     assert_eq!(users(&bench, "102"), [""; 0]);
     bench.call(alice, "102");
+    bench.advance(Duration::from_secs(5));
     assert_eq!(bench.heard(alice), ["ended Refused 480"]);
     bench.connect(bob);
     assert_eq!(bench.heard(bob), ["registered"]);

@@ -166,3 +166,160 @@ fn a_service_waits_for_its_caller_too() {
     assert_eq!(bench.outputs(), [Output::StopService { call }]);
     assert!(bench.exchange.is_quiet());
 }
+
+#[test]
+fn who_calls_a_phone_that_has_just_gone_waits_for_it() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    bench.cut(bob);
+    bench.advance(Duration::from_secs(3));
+    let out = bench.call(alice, "102");
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(bench.heard(alice), [""; 0]);
+    bench.connect(bob);
+    assert_eq!(bench.heard(bob), ["registered", "incoming"]);
+    bench.answer(bob, "here");
+    assert_eq!(bench.heard(alice), ["accepted here"]);
+    assert_eq!(bench.heard(bob), ["confirmed"]);
+    bench.hang_up(alice, out);
+    assert_eq!(bench.heard(alice), ["ended Local"]);
+    assert_eq!(bench.heard(bob), ["ended RemoteBye"]);
+    bench.assert_quiet();
+}
+
+#[test]
+fn nobody_waits_long_for_a_phone_that_has_gone() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    bench.cut(bob);
+    bench.advance(Duration::from_secs(3));
+    bench.call(alice, "102");
+    bench.advance(Duration::from_millis(1999));
+    assert_eq!(bench.heard(alice), [""; 0]);
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(bench.heard(alice), ["ended Refused 480"]);
+    // Nor for it once more.
+    bench.call(alice, "102");
+    assert_eq!(bench.heard(alice), ["ended Refused 480"]);
+    bench.connect(bob);
+    assert_eq!(bench.heard(bob), ["registered"]);
+    bench.assert_quiet();
+}
+
+#[test]
+fn nobody_waits_for_a_phone_that_has_signed_out() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    let account = bench.account(bob);
+    bench
+        .command(bob, |ua, now| ua.remove_account(now, account))
+        .unwrap();
+    assert_eq!(bench.heard(bob), ["unregistered"]);
+    bench.cut(bob);
+    bench.call(alice, "102");
+    assert_eq!(bench.heard(alice), ["ended Refused 480"]);
+    bench.assert_quiet();
+}
+
+#[test]
+fn a_phone_lost_while_it_rings_rings_on() {
+    for both_notice in [true, false] {
+        let mut bench = Bench::new();
+        let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+        let out = bench.call(alice, "102");
+        bench.ring(bob);
+        assert_eq!(bench.heard(alice), ["180"]);
+        assert_eq!(bench.heard(bob), ["incoming"]);
+        match both_notice {
+            true => bench.cut(bob),
+            false => bench.lose_touch(bob),
+        }
+        bench.advance(Duration::from_secs(3));
+        bench.connect(bob);
+        bench.advance(Duration::from_secs(10));
+        assert_eq!(bench.heard(bob), ["registered"]);
+        assert_eq!(bench.heard(alice), [""; 0]);
+        bench.answer(bob, "still here");
+        assert_eq!(bench.heard(alice), ["accepted still here"]);
+        assert_eq!(bench.heard(bob), ["confirmed"]);
+        bench.hang_up(alice, out);
+        assert_eq!(bench.heard(alice), ["ended Local"]);
+        assert_eq!(bench.heard(bob), ["ended RemoteBye"]);
+        bench.outputs();
+        bench.assert_quiet();
+    }
+}
+
+#[test]
+fn a_page_that_is_loaded_anew_rings_again() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    let out = bench.call(alice, "102");
+    bench.ring(bob);
+    bench.cut(bob);
+    assert_eq!(bench.heard(alice), ["180"]);
+    let afresh = bench.new_phone("102", "demo-102", "instance-1");
+    assert_eq!(bench.heard(afresh), ["registered", "incoming"]);
+    bench.answer(afresh, "afresh");
+    assert_eq!(bench.heard(alice), ["accepted afresh"]);
+    assert_eq!(bench.heard(afresh), ["confirmed"]);
+    bench.hang_up(alice, out);
+    assert_eq!(bench.heard(alice), ["ended Local"]);
+    assert_eq!(bench.heard(afresh), ["ended RemoteBye"]);
+    bench.advance(Duration::from_secs(8));
+    assert_eq!(
+        bench.heard(bob),
+        ["incoming", "ended FlowDown"],
+        "the former page"
+    );
+    bench.assert_quiet();
+}
+
+#[test]
+fn a_phone_lost_while_it_rings_is_not_waited_for_long() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    bench.call(alice, "102");
+    bench.ring(bob);
+    assert_eq!(bench.heard(alice), ["180"]);
+    bench.cut(bob);
+    bench.advance(Duration::from_millis(4999));
+    assert_eq!(bench.heard(alice), [""; 0]);
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(bench.heard(alice), ["ended Refused 480"]);
+    bench.advance(Duration::from_secs(3));
+    assert_eq!(bench.heard(bob), ["incoming", "ended FlowDown"]);
+    bench.assert_quiet();
+}
+
+#[test]
+fn a_caller_who_gives_up_while_the_phone_is_away_ends_the_ringing() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (bench.phone("101"), bench.phone("102"));
+    let out = bench.call(alice, "102");
+    bench.ring(bob);
+    bench.cut(bob);
+    bench.hang_up(alice, out);
+    assert_eq!(bench.heard(alice), ["180", "ended Local"]);
+    bench.connect(bob);
+    let mut heard = bench.heard(bob);
+    heard.sort();
+    assert_eq!(heard, ["ended RemoteCancel", "incoming", "registered"]);
+    bench.assert_quiet();
+}
+
+#[test]
+fn the_others_ring_while_one_is_away() {
+    let mut bench = Bench::new();
+    let (alice, desk, mobile) = (bench.phone("101"), bench.phone("102"), bench.phone("102"));
+    bench.cut(mobile);
+    bench.call(alice, "102");
+    bench.ring(desk);
+    assert_eq!(bench.heard(desk), ["incoming"]);
+    bench.answer(desk, "desk");
+    assert_eq!(bench.heard(alice), ["180", "accepted desk"]);
+    assert_eq!(bench.heard(desk), ["confirmed"]);
+    bench.advance(Duration::from_secs(6));
+    bench.connect(mobile);
+    assert_eq!(bench.heard(mobile), ["registered"]);
+}

@@ -138,6 +138,9 @@ impl<T: Copy> Transactions<T> {
     /// Fails the requests that do not wait.
     pub fn handle_transport_down(&mut self, flow: FlowId) {
         self.flows.remove(&flow);
+        for server in self.servers.values_mut().filter(|s| s.flow == flow) {
+            server.is_stale = true;
+        }
         let failing: Vec<(ClientId, T)> = self
             .clients
             .iter()

@@ -29,6 +29,8 @@ pub(super) struct Server<T> {
     last: Option<Vec<u8>>,
     /// The flow was down when the last response was to be sent.
     pub(super) owed: bool,
+    /// The flow was down since the request came last.
+    pub(super) is_stale: bool,
 }
 
 impl<T: Copy> Transactions<T> {
@@ -44,6 +46,14 @@ impl<T: Copy> Transactions<T> {
     #[must_use]
     pub fn served_request(&self, server: ServerId) -> Option<&Request> {
         self.servers.get(&server)?.request.as_deref()
+    }
+
+    /// Whether its flow was down and the request has not come again since: who sent it may have
+    /// forgotten it.
+    pub(crate) fn is_stale(&self, server: ServerId) -> bool {
+        self.servers
+            .get(&server)
+            .is_none_or(|server| server.is_stale)
     }
 
     /// Notes something down with a server transaction, to be found by [`Self::task_of`].
@@ -236,7 +246,7 @@ impl<T: Copy> Transactions<T> {
             });
         }
         self.server_keys.insert(key.clone(), id);
-        let (task, last, owed) = (None, None, false);
+        let (task, last, owed, is_stale) = (None, None, false, false);
         let request = Some(Box::new(request));
         let server = Server {
             key,
@@ -248,6 +258,7 @@ impl<T: Copy> Transactions<T> {
             request,
             last,
             owed,
+            is_stale,
         };
         self.servers.insert(id, server);
         self.perform_server(now, id, &actions);
@@ -259,6 +270,7 @@ impl<T: Copy> Transactions<T> {
         };
         // A peer that came back on a new connection repeats what it got no answer to.
         server.flow = flow;
+        server.is_stale = false;
         let actions = match &mut server.machine {
             ServerMachine::Invite(machine) => machine.on_retransmission(),
             ServerMachine::Request(machine) => machine.on_retransmission(),

@@ -44,6 +44,7 @@ impl Two {
             listen: "127.0.0.1:0".parse().unwrap(),
             advertise: None,
             linger: BridgeConfig::LINGER,
+            ring_grace: BridgeConfig::RING_GRACE,
             upstreams: vec![upstream],
         };
         let key = TokenKey::new(&[1; 32]);

@@ -1,6 +1,6 @@
 //! The bridge's calls, carried by the media engine.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use sidetone_edge::{
@@ -26,7 +26,8 @@ struct Relayed {
     metrics: Arc<Metrics>,
     upstream: String,
     relay: Relay,
-    since: Instant,
+    /// When the two sides agreed on sound: an INVITE that is challenged or refused never gets there.
+    agreed: OnceLock<Instant>,
     hearing: Mutex<Hearing>,
 }
 
@@ -55,7 +56,7 @@ impl MediaAnchor for MediaRelays {
                 metrics: Arc::clone(&self.metrics),
                 upstream,
                 relay,
-                since: Instant::now(),
+                agreed: OnceLock::new(),
                 hearing: Mutex::new(Hearing {
                     events,
                     silent: false,
@@ -89,6 +90,14 @@ impl Anchored for Relayed {
                     answer.map(Rewritten::Pass)
                 }
             };
+            let is_answer = match step {
+                Step::AnswerFromPbx { .. } | Step::AnswerFromBrowser => rewritten.is_ok(),
+                Step::OfferFromBrowser => matches!(rewritten, Ok(Rewritten::Answer(_))),
+                Step::OfferFromPbx => false,
+            };
+            if is_answer {
+                self.agreed.get_or_init(Instant::now);
+            }
             rewritten.map_err(refusal)
         })
     }
@@ -123,9 +132,12 @@ impl Anchored for Relayed {
     }
 
     fn close(self: Box<Self>) {
+        let Some(agreed) = self.agreed.get().copied() else {
+            return;
+        };
         tokio::spawn(async move {
             if let Ok(stats) = self.relay.stats().await {
-                let took = self.since.elapsed();
+                let took = agreed.elapsed();
                 self.metrics.on_relay_ended(&self.upstream, took, &stats);
                 log(&self.upstream, took, &stats);
             }

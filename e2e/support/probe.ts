@@ -14,6 +14,8 @@ declare global {
       /** What WebAudio plays now: the strength in dB near each frequency. */
       heard(...frequencies: number[]): number[];
       inbound(): Promise<Inbound>;
+      /** What arrives over the next so many milliseconds. */
+      next(milliseconds: number): Promise<Inbound>;
       /** What comes from the other ends now: the strength in dB near each frequency. */
       far(...frequencies: number[]): number[];
     };
@@ -76,6 +78,21 @@ export function installProbe(): void {
     return listener;
   };
 
+  const inbound = async (): Promise<Inbound> => {
+    const sum = { packets: 0, energy: 0, last: 0, at: performance.now() };
+    for (const peer of peers) {
+      if (peer.connectionState === 'closed') continue;
+      for (const stats of (await peer.getStats()).values()) {
+        if (stats.type === 'inbound-rtp' && stats.kind === 'audio') {
+          sum.packets += stats.packetsReceived ?? 0;
+          sum.energy += stats.totalAudioEnergy ?? 0;
+          sum.last = Math.max(sum.last, stats.lastPacketReceivedTimestamp ?? 0);
+        }
+      }
+    }
+    return sum;
+  };
+
   window.probe = {
     peers,
     keysSent: '',
@@ -91,38 +108,29 @@ export function installProbe(): void {
         Math.max(-Infinity, ...listeners.map((listener) => strength(listener, frequency))),
       );
     },
-    inbound: async () => {
-      const sum = { packets: 0, energy: 0, last: 0, at: performance.now() };
-      for (const peer of peers) {
-        if (peer.connectionState === 'closed') continue;
-        for (const stats of (await peer.getStats()).values()) {
-          if (stats.type === 'inbound-rtp' && stats.kind === 'audio') {
-            sum.packets += stats.packetsReceived ?? 0;
-            sum.energy += stats.totalAudioEnergy ?? 0;
-            sum.last = Math.max(sum.last, stats.lastPacketReceivedTimestamp ?? 0);
-          }
-        }
-      }
-      return sum;
+    inbound,
+    next: async (milliseconds) => {
+      const from = await inbound();
+      await new Promise((over) => setTimeout(over, milliseconds));
+      const to = await inbound();
+      return { ...to, packets: to.packets - from.packets, energy: to.energy - from.energy };
     },
   };
 }
 
-const inbound = (page: Page): Promise<Inbound> => page.evaluate(() => window.probe.inbound());
+/** A page that the probe runs in, whoever drives it. */
+type Probed = {
+  evaluate(ask: (milliseconds: number) => Promise<Inbound>, milliseconds: number): Promise<Inbound>;
+};
 
 /** What arrives over the next stretch of time, longer than the microphone's pause between beeps. */
-async function next(page: Page, milliseconds = 1500): Promise<Inbound> {
-  const from = await inbound(page);
-  await page.waitForFunction((until) => performance.now() >= until, from.at + milliseconds);
-  const to = await inbound(page);
-  return { ...to, packets: to.packets - from.packets, energy: to.energy - from.energy };
-}
+const next = (page: Probed): Promise<Inbound> => page.evaluate((time) => window.probe.next(time), 1500);
 
 /** A beep has far more, an Opus stream of silence far less. */
 const AUDIBLE = 1e-4;
 
 /** Packets keep coming, and there is sound in them. */
-export async function expectSound(page: Page): Promise<void> {
+export async function expectSound(page: Probed): Promise<void> {
   await expect
     .poll(async () => {
       const { packets, energy } = await next(page);
@@ -143,7 +151,7 @@ export async function nextPacket(page: Page): Promise<number> {
 }
 
 /** The call is there, but nothing is to be heard. */
-export async function expectSilence(page: Page): Promise<void> {
+export async function expectSilence(page: Probed): Promise<void> {
   await expect
     .poll(async () => (await next(page)).energy, { message: 'energy of the sound', timeout: 15_000 })
     .toBeLessThan(AUDIBLE);

@@ -3,6 +3,7 @@
 mod backoff;
 mod call;
 mod calls;
+mod certificates;
 mod dial;
 mod ending;
 mod light;
@@ -13,6 +14,7 @@ mod tone;
 pub use backoff::*;
 pub use call::*;
 pub use calls::*;
+pub use certificates::*;
 pub use dial::*;
 pub use ending::*;
 pub use light::*;

@@ -220,12 +220,34 @@ impl Core {
             return;
         };
         media.offering = false;
-        if let (Some(peer), Some(answer)) = (media.peer.clone(), answer) {
-            spawn_local(async move {
-                // Should the browser refuse it, sound stays away and the next repair follows.
-                let _ = peer.take_answer(&answer, false).await;
-            });
+        let (Some(peer), Some(answer)) = (media.peer.clone(), answer) else {
+            return;
+        };
+        if peer.is_from_another(&answer) {
+            self.start_over(key, &peer);
+            return;
         }
+        spawn_local(async move {
+            // Should the browser refuse it, sound stays away and the next repair follows.
+            let _ = peer.take_answer(&answer, false).await;
+        });
+    }
+
+    /// A gateway that was restarted has forgotten the keys: the call gets a new connection.
+    fn start_over(&mut self, key: CallKey, former: &Peer) {
+        let (Ok(peer), Some(engine)) = (self.peer_for(key, true), self.engine) else {
+            return;
+        };
+        let Some(media) = self.media.get_mut(key) else {
+            return;
+        };
+        peer.succeed(former);
+        media.peer = Some(peer.clone());
+        media.offering = true;
+        spawn_local(async move {
+            let offer = peer.offer().await;
+            engine.run(|core, now| core.send_offer(now, key, offer));
+        });
     }
 
     /// Our new offer came to nothing: back to what was agreed before.

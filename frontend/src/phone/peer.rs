@@ -1,7 +1,7 @@
 //! One call's sound: the `RTCPeerConnection` and what hangs on it.
 //!
-//! Session descriptions pass through unread: codecs, directions and restarts are asked for by the
-//! API, never by editing text.
+//! Session descriptions pass through unedited: codecs, directions and restarts are asked for by the
+//! API.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,6 +20,7 @@ use web_sys::{
 
 use super::codecs::prefer_codecs;
 use super::speaker::Speaker;
+use crate::model::certificates;
 use crate::platform::early;
 use crate::platform::listener::Listener;
 
@@ -167,6 +168,7 @@ impl Peer {
             init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
             let connection = &self.connection;
             prefer_codecs(&connection.add_transceiver_with_str_and_init("audio", &init));
+            self.attach();
         }
         Ok(JsFuture::from(self.connection.create_offer())
             .await?
@@ -192,6 +194,23 @@ impl Peer {
             RtcSdpType::Answer
         };
         self.set_remote(kind, answer).await
+    }
+
+    /// Whether an answer comes from another than who has answered before. Not every browser makes
+    /// new keys with it then, and nothing would be heard.
+    #[must_use]
+    pub(crate) fn is_from_another(&self, answer: &str) -> bool {
+        let agreed = self.connection.current_remote_description();
+        agreed.is_some_and(|agreed| certificates(&agreed.sdp()) != certificates(answer))
+    }
+
+    /// Takes the place of a connection that is of no more use, with its microphone.
+    pub(crate) fn succeed(&self, former: &Self) {
+        former.report.0.take();
+        self.heard.set(former.heard.get());
+        if let Some((track, _)) = former.microphone.take() {
+            self.set_microphone(track);
+        }
     }
 
     /// Takes back an offer that was refused.

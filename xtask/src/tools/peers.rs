@@ -1,4 +1,4 @@
-//! What the gateway is tested against: real PBXs, proxies and phones of other people.
+//! What the gateway is tested against: real PBXs, proxies, phones of other people and another browser.
 //!
 //! Asterisk 22 is not in every release of Debian. It gets a folder of its own, from the next release,
 //! and is started from there by that folder's own loader; nothing of it touches the machine.
@@ -25,7 +25,7 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 7] = [
     Program {
         name: "openssl",
         variable: "E2E_OPENSSL",
@@ -55,6 +55,11 @@ const PROGRAMS: [Program; 6] = [
         name: "turnserver",
         variable: "E2E_COTURN",
         package: "coturn",
+    },
+    Program {
+        name: "firefox-esr",
+        variable: "E2E_FIREFOX",
+        package: "firefox-esr",
     },
 ];
 

@@ -1,0 +1,32 @@
+//! Who a session description is from, as far as sound goes.
+
+use std::collections::BTreeSet;
+
+/// The certificates that it vouches for (RFC 8122 §5), in whichever order and case.
+#[must_use]
+pub fn certificates(sdp: &str) -> BTreeSet<String> {
+    let lines = sdp.lines().map(str::trim_end);
+    let fingerprints = lines.filter_map(|line| line.strip_prefix("a=fingerprint:"));
+    fingerprints.map(str::to_ascii_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::certificates;
+
+    const ONE: &str = "v=0\r\na=fingerprint:sha-256 AB:CD\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n";
+
+    #[test]
+    fn neither_place_nor_case_makes_another() {
+        let within = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=fingerprint:SHA-256 ab:cd\r\n";
+        assert_eq!(certificates(ONE), certificates(within));
+        let twice = ONE.replace("m=", "a=fingerprint:sha-256 AB:CD\r\nm=");
+        assert_eq!(certificates(ONE), certificates(&twice));
+    }
+
+    #[test]
+    fn another_digest_is_another() {
+        assert_ne!(certificates(ONE), certificates(&ONE.replace("AB", "AC")));
+        assert_ne!(certificates(ONE), certificates("v=0\r\n"));
+    }
+}

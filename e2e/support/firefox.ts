@@ -71,6 +71,14 @@ export class FirefoxPhone {
     await expectSilence(this.page);
   }
 
+  /** In the DTLS handshake, as they have answered. */
+  async rolesOfOthers(): Promise<(string | undefined)[]> {
+    return this.page.evaluate(() => {
+      const answers = window.probe.peers.flatMap((peer) => peer.currentRemoteDescription ?? []);
+      return answers.map(({ sdp }) => /^a=setup:(\w+)/m.exec(sdp)?.[1]);
+    });
+  }
+
   /** Clicks the button of this name, once it is there. */
   async press(name: string): Promise<void> {
     await this.page.locator(`::-p-aria([name="${name}"][role="button"])`).click();

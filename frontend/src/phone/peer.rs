@@ -1,7 +1,7 @@
 //! One call's sound: the `RTCPeerConnection` and what hangs on it.
 //!
 //! Session descriptions pass through unedited: codecs, directions and restarts are asked for by the
-//! API.
+//! API. It has no word for who begins the DTLS handshake; the first offer is told that.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use web_sys::{
 
 use super::codecs::prefer_codecs;
 use super::speaker::Speaker;
-use crate::model::certificates;
+use crate::model::{begun_by_us, certificates};
 use crate::platform::early;
 use crate::platform::listener::Listener;
 
@@ -159,7 +159,10 @@ impl Peer {
             Some(offer) => offer,
             None => self.make_offer().await?,
         };
-        self.set_local(&offer).await
+        let is_first = self.connection.remote_description().is_none();
+        let offer = self.set_local(&offer).await?;
+        // Later on the roles stay as they are, whatever they are.
+        Ok(if is_first { begun_by_us(&offer) } else { offer })
     }
 
     async fn make_offer(&self) -> Result<RtcSessionDescriptionInit, NoSound> {

@@ -1,4 +1,4 @@
-//! Who a session description is from, as far as sound goes.
+//! What a session description says of the DTLS handshake: who answers for the sound, and who begins.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,17 @@ pub fn certificates(sdp: &str) -> BTreeSet<String> {
     fingerprints.map(str::to_ascii_lowercase).collect()
 }
 
+/// The first offer of a connection, by which we insist on sending the `ClientHello` (RFC 8842 §5.2). A
+/// PBX that chooses to begin may do so before the browser listens, and repeats itself a second later:
+/// so long nothing would be heard. Browsers repeat theirs within a tenth of that.
+#[must_use]
+pub fn begun_by_us(offer: &str) -> String {
+    offer.replace("a=setup:actpass\r\n", "a=setup:active\r\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::certificates;
+    use super::{begun_by_us, certificates};
 
     const ONE: &str = "v=0\r\na=fingerprint:sha-256 AB:CD\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n";
 
@@ -22,6 +30,12 @@ mod tests {
         assert_eq!(certificates(ONE), certificates(within));
         let twice = ONE.replace("m=", "a=fingerprint:sha-256 AB:CD\r\nm=");
         assert_eq!(certificates(ONE), certificates(&twice));
+    }
+
+    #[test]
+    fn whoever_may_begin_begins() {
+        let offer = |setup| format!("{ONE}a=setup:{setup}\r\na=mid:0\r\n");
+        assert_eq!(begun_by_us(&offer("actpass")), offer("active"));
     }
 
     #[test]

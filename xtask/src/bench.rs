@@ -10,7 +10,7 @@ use crate::app;
 use crate::gateway::{self, Profile};
 use crate::step::{About, Console};
 use crate::tools::cargo_tools::{self, Optimiser};
-use crate::tools::{answer, apt, chromium, node, wasm};
+use crate::tools::{apt, chromium, node, wasm};
 use crate::workspace::{cargo, memory, program, root, target};
 
 /// What each file of the app weighs, plain and compressed, and what the parser has of it.
@@ -62,12 +62,7 @@ pub(crate) fn agent() -> Result<ExitCode> {
 
 /// What a relayed packet costs and how long it takes, beside rtpengine where that can be had.
 pub(crate) fn relay(console: &Console) -> Result<ExitCode> {
-    if answer("rtpengine", &["--version"]).is_none() {
-        let wanted = apt::install(console, "rtpengine", About(30), &["rtpengine-daemon"]);
-        if let Err(why) = wanted {
-            console.say(&format!("Nobody to compare with: {why:#}"));
-        }
-    }
+    provide_peers(console, &["rtpengine-daemon"]);
     aloud(&mut cargo(&[
         "bench",
         "--package",
@@ -77,9 +72,15 @@ pub(crate) fn relay(console: &Console) -> Result<ExitCode> {
     ]))
 }
 
-/// What the gateway costs under a load of SIP, beside Kamailio where it is installed: `register`,
-/// `signalling` or `overload`.
-pub(crate) fn load(what: &str) -> Result<ExitCode> {
+/// What the gateway costs under a load of SIP, `register`, `signalling` or `overload`, beside Kamailio
+/// and rtpengine where they can be had.
+pub(crate) fn load(console: &Console, what: &str) -> Result<ExitCode> {
+    if what != "overload" {
+        provide_peers(
+            console,
+            &["kamailio", "kamailio-websocket-modules", "rtpengine-daemon"],
+        );
+    }
     aloud(&mut cargo(&[
         "bench",
         "--package",
@@ -89,6 +90,21 @@ pub(crate) fn load(what: &str) -> Result<ExitCode> {
         "--",
         what,
     ]))
+}
+
+/// Installs who is to be compared with; without them the bench says that nobody is there.
+fn provide_peers(console: &Console, packages: &[&str]) {
+    let missing: Vec<&str> = packages
+        .iter()
+        .copied()
+        .filter(|package| !apt::is_installed(package))
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    if let Err(why) = apt::install(console, "the comparison", About(30), &missing) {
+        console.say(&format!("Some are not there to compare with: {why:#}"));
+    }
 }
 
 /// An example of the SIP engine, in WebAssembly for `place`, in a folder of its own.

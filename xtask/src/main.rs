@@ -82,7 +82,7 @@ fn command(mut args: Vec<String>) -> Result<ExitCode> {
         ["bench", "parse"] => bench::parse(&console),
         ["bench", "agent"] => bench::agent(),
         ["bench", "relay"] => bench::relay(&console),
-        ["bench", what @ ("register" | "signalling" | "overload")] => bench::load(what),
+        ["bench", what @ ("register" | "signalling" | "overload")] => bench::load(&console, what),
         ["fuzz"] => fuzz::fuzz(&console, 60),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::fuzz(&console, seconds),

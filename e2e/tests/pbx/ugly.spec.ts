@@ -11,7 +11,6 @@ const tester = { extension: 'tester@sipp.example', name: 'tester', password: 'an
 /** Calls in which nothing more happens than that somebody answers and is hung up on. */
 const plain: Record<string, string> = {
   early: 'sound before ringing',
-  'repeated-answer': 'answers that come twice',
   fork: 'two phones that ring, the second of which answers',
 };
 
@@ -26,6 +25,15 @@ for (const [scenario, title] of Object.entries(plain)) {
     await expectCarried(gateway, 'relayed');
   });
 }
+
+test('the PBX sends answers that come twice', async ({ sipp, jssip, gateway }) => {
+  const pbx = await sipp.answer('repeated-answer');
+  const phone = await jssip(tester);
+  await phone.call('1');
+  await succeed(pbx);
+  await phone.expect('0 ended');
+  await expectCarried(gateway, 'relayed');
+});
 
 // JsSIP lets an answer that crosses its CANCEL pass, and can't be called without an offer: the app can.
 

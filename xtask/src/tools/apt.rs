@@ -41,6 +41,12 @@ pub(crate) fn update(console: &Console) -> Result<()> {
     Ok(())
 }
 
+/// Whether the machine has a package.
+pub(crate) fn is_installed(package: &str) -> bool {
+    const STATUS: &str = "--showformat=${db:Status-Status}";
+    answer("dpkg-query", &["--show", STATUS, package]).as_deref() == Some("installed")
+}
+
 /// Whether we may install at all.
 pub(crate) fn is_root() -> bool {
     answer("id", &["-u"]).as_deref() == Some("0")

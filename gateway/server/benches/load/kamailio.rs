@@ -75,6 +75,13 @@ fn start(
     }
     text = text.replace("{domain}", DOMAIN);
     std::fs::write(&config, text).unwrap();
+    let mut check = Command::new("kamailio");
+    let check = check.arg("-c").arg("-f").arg(&config).output().ok()?;
+    if !check.status.success() {
+        // Debian has its module for WebSockets in a package of its own.
+        println!("{name}: {}", String::from_utf8_lossy(&check.stderr));
+        return None;
+    }
     let mut command = Command::new("kamailio");
     command
         // In the foreground, and with memory for all that may come.

@@ -1,9 +1,10 @@
 //! What still gets through when far more is asked than the gateway can do.
 //!
 //! The gateway has one processor. The peak is what it does when there is always enough to do: a
-//! fixed number of attempts under way, of two numbers the better one. Then attempts come at twice and at ten times that rate,
-//! whatever becomes of them, from phones that don't heed Retry-After. Who still waits for an answer
-//! can't try again: that attempt has failed too. An attempt is good if it is served in time.
+//! fixed number of attempts under way, of two numbers the one that is better in most rounds. Then
+//! attempts come at twice and at ten times that rate, whatever becomes of them, from phones that don't
+//! heed Retry-After. Who still waits for an answer can't try again: that attempt has failed too. An
+//! attempt is good if it is served in time.
 
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use super::gateway::{self, Behind};
 use super::pbx;
 use super::server::Server;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 const PHONES: usize = 2_000;
 /// Attempts under way when the peak is sought.
 const ENOUGH: [usize; 2] = [16, 64];
-const STEP: Duration = Duration::from_secs(3);
+const STEP: Duration = Duration::from_secs(1);
 /// Who was sent away isn't heard for as long, and does not belong to the next step.
 const DEAF: Duration = Duration::from_millis(600);
 const FACTORS: [f64; 2] = [2.0, 10.0];
@@ -59,43 +60,57 @@ fn leave_processor(number: usize) {
 fn hold(server: &Server, what: &str, work: Work) -> bool {
     let mut crowd = Crowd::connect(server, PHONES, work);
     crowd.drive(Demand::UnderWay(ENOUGH[0]), STEP);
-    let mut peaks = Vec::new();
-    let mut steps = FACTORS.map(|factor| (factor, Vec::new(), Vec::new()));
-    let (mut at_peak, mut most) = (0, 0);
+    let mut peaks = ENOUGH.map(|_| Vec::new());
+    let mut steps = FACTORS.map(|_| Vec::new());
     for _ in 0..ROUNDS {
-        let [one, other] = ENOUGH.map(|enough| crowd.drive(Demand::UnderWay(enough), STEP));
-        at_peak = at_peak.max(one.memory).max(other.memory);
-        let is_better = other.goodput() > one.goodput();
-        let peak = if is_better { other } else { one };
-        for (factor, ratios, outcomes) in &mut steps {
-            let demand = Demand::PerSecond(*factor * peak.goodput());
-            let outcome = crowd.drive(demand, STEP);
+        for (enough, outcomes) in ENOUGH.into_iter().zip(&mut peaks) {
+            outcomes.push(crowd.drive(Demand::UnderWay(enough), STEP));
+        }
+        let latest = peaks.iter().filter_map(|outcomes| outcomes.last());
+        let peak = latest.map(Outcome::goodput).fold(0.0, f64::max);
+        for (factor, outcomes) in FACTORS.into_iter().zip(&mut steps) {
+            let outcome = crowd.drive(Demand::PerSecond(factor * peak), STEP);
             if outcome.refused() > 0.0 {
                 std::thread::sleep(DEAF);
             }
-            most = most.max(outcome.memory);
-            ratios.push(outcome.goodput() / peak.goodput());
             outcomes.push(outcome);
         }
-        peaks.push(peak);
     }
+    let most = |outcomes: &[Outcome]| outcomes.iter().map(|outcome| outcome.memory).max().unwrap();
+    let at_peak = peaks.iter().map(|outcomes| most(outcomes)).max().unwrap();
+    let under_load = steps.iter().map(|outcomes| most(outcomes)).max().unwrap();
+    // The better one of each round would be the luckier one.
+    let [one, other] = &peaks;
+    let peak = match quantile(&ratios(other, one), 0.5) > 1.0 {
+        true => other,
+        false => one,
+    };
     println!("\n{what}: {PHONES} phones, {ROUNDS} rounds; medians");
-    describe("the peak", &peaks);
+    describe("the peak", peak);
     let mut held = true;
-    for (factor, ratios, outcomes) in &steps {
+    for (factor, outcomes) in FACTORS.into_iter().zip(&steps) {
         describe(&format!("{factor} times the peak"), outcomes);
-        let (ratio, least) = (quantile(ratios, 0.5), quantile(ratios, 0.0));
+        let ratios = ratios(outcomes, peak);
+        let (ratio, least) = (quantile(&ratios, 0.5), quantile(&ratios, 0.0));
         println!("  {ratio:.2} of the peak, {least:.2} in the worst round (must be {MUST})");
         held &= ratio >= MUST;
     }
-    let growth = most as f64 / at_peak as f64;
+    let growth = under_load as f64 / at_peak as f64;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     println!(
         "memory: {:.1} MB at the peak, {:.1} MB at most under overload (must be {MUST_MEMORY} times)",
         megabytes(at_peak),
-        megabytes(most)
+        megabytes(under_load)
     );
     held && growth <= MUST_MEMORY
+}
+
+/// What got through, to what got through in the same round.
+fn ratios(outcomes: &[Outcome], others: &[Outcome]) -> Vec<f64> {
+    let rounds = outcomes.iter().zip(others);
+    rounds
+        .map(|(outcome, other)| outcome.goodput() / other.goodput())
+        .collect()
 }
 
 fn describe(name: &str, outcomes: &[Outcome]) {

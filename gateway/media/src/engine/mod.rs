@@ -14,6 +14,7 @@ mod calls;
 mod handle;
 mod level;
 mod packets;
+mod sockets;
 mod streams;
 
 use std::collections::{BTreeSet, HashMap};
@@ -102,7 +103,7 @@ impl Engine {
         tally: Arc<Tally>,
     ) -> Result<(Handle, SocketAddr), MediaError> {
         let poll = Poll::new()?;
-        let mut socket = UdpSocket::bind(config.listen)?;
+        let (mut socket, listener) = sockets::bind(config.listen)?;
         let local = socket.local_addr()?;
         let options = SockRef::from(&socket);
         options.set_recv_buffer_size(SOCKET_BUFFER)?;
@@ -111,7 +112,8 @@ impl Engine {
         level::watch(registry, &mut socket, SOCKET)?;
         let bell = Arc::new(Bell::new(Waker::new(registry, WAKER)?));
         let alarm = Alarm::new(registry, ALARM)?;
-        let streams = Streams::listen(local, registry, LISTENER, FIRST_STREAM);
+        let streams =
+            listener.and_then(|listener| Streams::new(listener, registry, LISTENER, FIRST_STREAM));
         if let Err(error) = &streams {
             warn!(%local, %error, "no media over TCP: networks without UDP are shut out");
         }

@@ -61,17 +61,16 @@ pub(super) enum Frame {
 }
 
 impl Streams {
-    /// Listens at `address`; tokens of streams begin with `first`.
+    /// Takes what comes to `listener`; tokens of streams begin with `first`.
     ///
     /// # Errors
-    /// When somebody else does.
-    pub(super) fn listen(
-        address: SocketAddr,
+    /// When the system can't watch it.
+    pub(super) fn new(
+        mut listener: TcpListener,
         registry: &Registry,
         listener_token: Token,
         first: usize,
     ) -> io::Result<Self> {
-        let mut listener = TcpListener::bind(address)?;
         registry.register(&mut listener, listener_token, Interest::READABLE)?;
         Ok(Self {
             listener,

@@ -19,8 +19,8 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let mut poll = Poll::new().unwrap();
-        let here = "127.0.0.1:0".parse().unwrap();
-        let mut streams = Streams::listen(here, poll.registry(), LISTENER, FIRST).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut streams = Streams::new(listener, poll.registry(), LISTENER, FIRST).unwrap();
         let client = Client::connect(streams.listener.local_addr().unwrap()).unwrap();
         let from = client.local_addr().unwrap();
         let now = Instant::now();

@@ -1,5 +1,6 @@
 //! A browser that UDP doesn't reach.
 
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 
 use sidetone_media::PbxSrtp;
@@ -20,11 +21,15 @@ async fn carry(socket: UdpSocket, peer: SocketAddr, mut stream: TcpStream) {
                 let (length, from) = received.unwrap();
                 assert_eq!(from, peer);
                 let header = (length as u16).to_be_bytes();
-                stream.write_all(&[&header, &buffer[..length]].concat()).await.unwrap();
+                let written = stream.write_all(&[&header, &buffer[..length]].concat()).await;
+                if let Err(error) = written {
+                    return expect_end(&error);
+                }
             }
-            read = stream.read(&mut bytes) => match read.unwrap() {
-                0 => return,
-                length => unread.extend(&bytes[..length]),
+            read = stream.read(&mut bytes) => match read {
+                Ok(0) => return,
+                Ok(length) => unread.extend(&bytes[..length]),
+                Err(error) => return expect_end(&error),
             }
         }
         while let Some((header, rest)) = unread.split_first_chunk::<2>() {
@@ -36,6 +41,15 @@ async fn carry(socket: UdpSocket, peer: SocketAddr, mut stream: TcpStream) {
             unread.drain(..2 + length);
         }
     }
+}
+
+/// A stream that is closed while packets are under way to it ends so.
+fn expect_end(error: &Error) {
+    let kind = error.kind();
+    assert!(
+        matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ mod tests {
 
     use super::super::TICK;
     use super::super::Verdict;
-    use super::super::place::{MOST_CALLS, STAY};
+    use super::super::place::{STAY, most_calls};
     use super::super::tests::{request, shut};
     use super::*;
 
@@ -161,7 +161,7 @@ mod tests {
 
     /// As many flows as there are places, each with a call.
     fn full(door: &Door) -> Vec<Guest<'_>> {
-        let mut guests: Vec<Guest<'_>> = (0..MOST_CALLS).map(|_| Guest::new(door)).collect();
+        let mut guests: Vec<Guest<'_>> = (0..most_calls()).map(|_| Guest::new(door)).collect();
         for guest in &mut guests {
             assert_eq!(guest.on_received(invite()), enters(invite()));
             assert_eq!(guest.on_received(invite()), enters(invite()), "it has one");
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(door.refused(), 0);
         assert_eq!(door.places.free(), 0);
         drop((guests, first, second));
-        assert_eq!(door.places.free(), MOST_CALLS);
+        assert_eq!(door.places.free(), most_calls());
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,15 +221,11 @@ mod tests {
         }
         let waited = start.elapsed();
         assert!(waited >= STAY && waited < STAY + 2 * TICK, "{waited:?}");
-        assert_eq!(
-            door.places.free(),
-            MOST_CALLS - 1,
-            "{MOST_CALLS} were taken away"
-        );
+        assert_eq!(door.places.free(), most_calls() - 1, "all were taken away");
         assert_eq!(guests[0].on_received(invite()), enters(invite()));
-        assert_eq!(door.places.free(), MOST_CALLS - 2, "it needs another one");
+        assert_eq!(door.places.free(), most_calls() - 2, "it needs another one");
         drop((guests, next));
-        assert_eq!(door.places.free(), MOST_CALLS);
+        assert_eq!(door.places.free(), most_calls());
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,7 +254,7 @@ mod tests {
         let mut gone = Guest::new(&door);
         assert_eq!(gone.on_received(invite()), None);
         drop((gone, guests));
-        assert_eq!(door.places.free(), MOST_CALLS);
+        assert_eq!(door.places.free(), most_calls());
         assert_eq!(door.refused(), 0);
     }
 

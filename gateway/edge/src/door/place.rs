@@ -1,15 +1,17 @@
 //! Places for calls that have begun and have not been answered anything.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// As many keep a processor busy; more of them only push each other out of its cache. Where the PBX is
-/// slow, eighty a second may still begin.
-pub(super) const MOST_CALLS: usize = 16;
+/// slow, thirty a second may still begin.
+const EACH_PROCESSOR: usize = 6;
 /// How long a call has its place: whatever is forwarded is answered 100 before (RFC 3261 §17.2.1). What
 /// can't be read is answered nothing, and must not keep others out.
 pub(super) const STAY: Duration = Duration::from_millis(300);
@@ -32,10 +34,15 @@ pub(super) struct Place<'a> {
     number: u64,
 }
 
+/// How many there are.
+pub(super) fn most_calls() -> usize {
+    EACH_PROCESSOR * available_parallelism().map_or(1, NonZero::get)
+}
+
 impl Places {
     pub(super) fn new() -> Self {
         Self {
-            free: Semaphore::new(MOST_CALLS),
+            free: Semaphore::new(most_calls()),
             taken: Mutex::default(),
         }
     }
@@ -106,18 +113,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_is_given_back_once() {
         let places = Places::new();
+        let most = most_calls();
         let first = places.try_take().unwrap();
         tokio::time::advance(STAY / 2).await;
         let second = places.take().await.unwrap();
         places.reclaim(Instant::now());
-        assert_eq!(places.free(), MOST_CALLS - 2);
+        assert_eq!(places.free(), most - 2);
         tokio::time::advance(STAY / 2).await;
         places.reclaim(Instant::now());
         assert!(!first.is_held() && second.is_held());
-        assert_eq!(places.free(), MOST_CALLS - 1);
+        assert_eq!(places.free(), most - 1);
         drop(first);
-        assert_eq!(places.free(), MOST_CALLS - 1, "it was");
+        assert_eq!(places.free(), most - 1, "it was");
         drop(second);
-        assert_eq!(places.free(), MOST_CALLS);
+        assert_eq!(places.free(), most);
     }
 }

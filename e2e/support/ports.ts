@@ -1,12 +1,13 @@
 /**
  * Ports that nobody uses: those of a worker are its own, and lie below those that systems give away by
- * themselves. So they can be let go and taken again. And whether somebody uses one.
+ * themselves. So they can be let go and taken again. Browsers block none of them. And whether somebody
+ * uses one.
  */
 
 import dgram from 'node:dgram';
 import net from 'node:net';
 
-const FIRST = 10_000 + Number(process.env.TEST_PARALLEL_INDEX ?? 0) * 1000;
+const FIRST = 11_000 + Number(process.env.TEST_PARALLEL_INDEX ?? 0) * 1000;
 /** So many are for sound, and as many for anything else. */
 const HALF = 500;
 /** How many were given away; whoever runs beside these tests begins elsewhere. */

@@ -51,3 +51,26 @@ test('where no sound gets through the card says so, and the call is left to the 
   await card.hangUp();
   await card.expectEnd('You hung up');
 });
+
+/** A port that the browser blocks in place of each that an answer names. */
+function blocked(message: string): string {
+  const end = message.indexOf('\r\n\r\n') + 4;
+  const body = message.slice(end).replaceAll(/(?<=^a=candidate:(\S+ ){5})\d+/gm, '10080');
+  return message.slice(0, end).replace(/(?<=^Content-Length: )\d+/m, String(body.length)) + body;
+}
+
+test('where the sound would come from a port that browsers block, the card says so at once', async ({ phones }) => {
+  const phone = await phones.open();
+  await phone.page.routeWebSocket(/.*/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((message) => socket.send(typeof message === 'string' ? blocked(message) : message));
+  });
+  await phone.page.reload();
+  await phone.signIn(alice);
+  await phone.expectLine('ready');
+  const card = await phone.call(echo);
+  await expect(card.view).toContainText('The sound was to come from port 10080, which browsers block.');
+  await card.expectPhase('connecting');
+  await card.hangUp();
+  await card.expectEnd('You hung up');
+});

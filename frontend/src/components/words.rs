@@ -1,6 +1,6 @@
 //! What the views say: states, reasons and faults in words.
 
-use crate::model::{Call, EndReason, Line, Party, Phase, Problem};
+use crate::model::{Call, EndReason, Line, Party, Phase, Problem, Silence};
 
 /// `02:14`, or `1:02:14` from an hour on.
 #[must_use]
@@ -77,8 +77,8 @@ pub fn phase(phase: &Phase) -> String {
         Phase::Calling => "Calling…".into(),
         Phase::Ringing { .. } => "Ringing…".into(),
         Phase::Incoming => "Incoming call".into(),
-        Phase::Connecting { silent: false } => "Connecting…".into(),
-        Phase::Connecting { silent: true } => "No sound yet".into(),
+        Phase::Connecting { silent: None } => "Connecting…".into(),
+        Phase::Connecting { silent: Some(_) } => "No sound yet".into(),
         Phase::Active {
             interrupted: true, ..
         } => "Reconnecting sound…".into(),
@@ -109,11 +109,21 @@ fn reason_title(reason: &EndReason) -> &'static str {
 pub fn advice(call: &Call) -> Option<String> {
     let reason = match &call.phase {
         Phase::Ended { reason, .. } => reason,
-        Phase::Connecting { silent: true } => {
+        Phase::Connecting {
+            silent: Some(Silence::Network),
+        } => {
             return Some(
                 "The network lets no sound through. Turn off a VPN, or call again from another network."
                     .into(),
             );
+        }
+        Phase::Connecting {
+            silent: Some(Silence::Blocked(port)),
+        } => {
+            return Some(format!(
+                "The sound was to come from port {port}, which browsers block. Hang up and call again; \
+                 whoever runs the phone system should leave that port out."
+            ));
         }
         _ => {
             return call.background.then(|| {
@@ -145,8 +155,8 @@ pub fn spoken(call: &Call) -> String {
         Phase::Incoming => {
             format!("Incoming call from {who}. Alt A answers, Alt R rejects.")
         }
-        Phase::Connecting { silent: false } => format!("Connecting with {who}"),
-        Phase::Connecting { silent: true } => format!("No sound with {who} yet"),
+        Phase::Connecting { silent: None } => format!("Connecting with {who}"),
+        Phase::Connecting { silent: Some(_) } => format!("No sound with {who} yet"),
         Phase::Active {
             interrupted: true, ..
         } => format!("Sound with {who} is interrupted"),

@@ -42,8 +42,8 @@ pub enum Phase {
     Incoming,
     /// Answered; sound is being set up.
     Connecting {
-        /// A repair didn't bring it either: the user is told.
-        silent: bool,
+        /// Why there is none, once that is known: the user is told.
+        silent: Option<Silence>,
     },
     /// They talk.
     Active {
@@ -59,6 +59,15 @@ pub enum Phase {
         /// Talking time in seconds, if it was answered.
         seconds: Option<u32>,
     },
+}
+
+/// Why an answered call has no sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// A repair didn't bring it either.
+    Network,
+    /// The other side names no port but such as browsers block; this is the first.
+    Blocked(u16),
 }
 
 /// Why a call ended.

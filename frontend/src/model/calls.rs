@@ -1,6 +1,6 @@
 //! All calls of this phone and the rules by which they change.
 
-use super::{Call, CallKey, Direction, EndReason, Party, Phase};
+use super::{Call, CallKey, Direction, EndReason, Party, Phase, Silence};
 
 /// So many milliseconds after a repair the user is told that there is no sound.
 const SILENCE: f64 = 15_000.0;
@@ -63,10 +63,22 @@ impl Calls {
             card.call.phase,
             Phase::Calling | Phase::Ringing { .. } | Phase::Incoming
         ) {
-            card.call.phase = Phase::Connecting { silent: false };
+            card.call.phase = Phase::Connecting { silent: None };
             card.answered = Some(now);
             card.due = Some(now + patience(card.call.direction));
             self.bring_to_front(key);
+        }
+    }
+
+    /// What was answered names no port but such as browsers block: nothing can be repaired. Only a TURN
+    /// server in between may bring sound yet.
+    pub fn on_blocked(&mut self, key: CallKey, port: u16) {
+        let Some(card) = self.card_mut(key) else {
+            return;
+        };
+        if let Phase::Connecting { silent } = &mut card.call.phase {
+            *silent = Some(Silence::Blocked(port));
+            card.due = None;
         }
     }
 
@@ -166,7 +178,9 @@ impl Calls {
                 return Some(card.call.key);
             }
             card.due = None;
-            card.call.phase = Phase::Connecting { silent: true };
+            card.call.phase = Phase::Connecting {
+                silent: Some(Silence::Network),
+            };
         }
         None
     }

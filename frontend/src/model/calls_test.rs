@@ -29,7 +29,7 @@ fn an_outgoing_call_lives_from_dialling_to_hanging_up() {
     calls.on_ringing(key, false);
     assert_eq!(phase(&calls, key), Phase::Ringing { early_media: false });
     calls.on_answered(key, 1_000.0);
-    assert_eq!(phase(&calls, key), Phase::Connecting { silent: false });
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent: None });
     calls.on_sound(key);
     assert_eq!(
         phase(&calls, key),
@@ -178,9 +178,10 @@ fn sound_that_does_not_come_is_repaired_once_and_then_the_user_is_told() {
     assert_eq!(calls.on_time(9_500.0), None);
     assert_eq!(calls.next_due(), Some(24_500.0));
     assert_eq!(calls.on_time(24_499.0), None);
-    assert_eq!(phase(&calls, key), Phase::Connecting { silent: false });
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent: None });
     assert_eq!(calls.on_time(24_500.0), None);
-    assert_eq!(phase(&calls, key), Phase::Connecting { silent: true });
+    let silent = Some(Silence::Network);
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent });
     assert_eq!(calls.next_due(), None);
     calls.on_sound(key);
     assert_eq!(
@@ -191,6 +192,26 @@ fn sound_that_does_not_come_is_repaired_once_and_then_the_user_is_told() {
         }
     );
     assert_eq!(calls.next_due(), None);
+}
+
+#[test]
+fn where_the_browser_blocks_the_port_nothing_is_repaired() {
+    let mut calls = Calls::default();
+    let key = calls.dial(bob());
+    calls.on_blocked(key, 10_080);
+    assert_eq!(phase(&calls, key), Phase::Calling, "not answered yet");
+    calls.on_answered(key, 1_000.0);
+    calls.on_blocked(key, 10_080);
+    let silent = Some(Silence::Blocked(10_080));
+    assert_eq!(phase(&calls, key), Phase::Connecting { silent });
+    assert_eq!(calls.next_due(), None);
+    calls.on_sound(key);
+    calls.on_blocked(key, 10_080);
+    let active = Phase::Active {
+        since: 1_000.0,
+        interrupted: false,
+    };
+    assert_eq!(phase(&calls, key), active, "by a detour");
 }
 
 #[test]

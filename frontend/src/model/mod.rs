@@ -1,6 +1,7 @@
 //! Plain structs and rules, without a browser.
 
 mod backoff;
+mod blocked;
 mod call;
 mod calls;
 mod dial;
@@ -12,6 +13,7 @@ mod services;
 mod tone;
 
 pub use backoff::*;
+pub use blocked::*;
 pub use call::*;
 pub use calls::*;
 pub use dial::*;

@@ -192,7 +192,7 @@ impl Core {
             .command(|agent| agent.accept(now, session, Body::sdp(&answer)))
             .is_ok()
         {
-            self.calls.on_answered(key, millis(now));
+            self.on_call_answered(now, key);
             notifications::close(key);
             if peer.is_connected() {
                 self.calls.on_sound(key);

@@ -6,10 +6,10 @@ use leptos::task::spawn_local;
 use sidetone_sip::{Body, Moment, SessionId, Status};
 use web_sys::PermissionState;
 
-use super::engine::Core;
+use super::engine::{Core, millis};
 use super::microphone::{self, Opening, obstacle};
 use super::peer::{NoSound, Peer, PeerEvent};
-use crate::model::{Call, CallKey, EndReason, Phase, Problem};
+use crate::model::{Call, CallKey, EndReason, Phase, Problem, blocked_port};
 
 /// After so many offers in vain a call without sound is given up.
 const REPAIRS: u32 = 4;
@@ -121,6 +121,16 @@ impl Core {
         };
         peer.report_to(move |event| engine.run(|core, now| core.on_peer(now, key, event)));
         Ok(peer)
+    }
+
+    /// One side answered; what the other side says of its sound is known.
+    pub(super) fn on_call_answered(&mut self, now: Moment, key: CallKey) {
+        self.calls.on_answered(key, millis(now));
+        let media = self.media.get(key);
+        let theirs = media.and_then(|media| media.remote.as_deref().or(media.offer.as_deref()));
+        if let Some(port) = theirs.and_then(blocked_port) {
+            self.calls.on_blocked(key, port);
+        }
     }
 
     fn on_peer(&mut self, now: Moment, key: CallKey, event: PeerEvent) {

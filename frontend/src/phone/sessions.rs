@@ -93,7 +93,7 @@ impl Core {
             return;
         }
         let connected = media.peer.as_ref().is_some_and(|peer| peer.is_connected());
-        self.calls.on_answered(key, millis(now));
+        self.on_call_answered(now, key);
         if connected {
             self.calls.on_sound(key);
         }

@@ -1,6 +1,10 @@
-//! What browser and gateway exchange besides SIP.
+//! What browser and gateway exchange besides SIP, and what both must know of browsers.
 
 use serde::{Deserialize, Serialize};
+
+mod port;
+
+pub use port::browsers_block;
 
 /// Answer of `GET /api/v1/about`: what a page must know before anybody has signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

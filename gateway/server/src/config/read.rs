@@ -1,9 +1,11 @@
 //! Every key, in one place.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sidetone_api::browsers_block;
 use sidetone_edge::{Limits, Origin};
 use sidetone_media::MediaConfig;
 use tracing_subscriber::EnvFilter;
@@ -113,9 +115,12 @@ impl Tls {
 
 impl Media {
     fn read(layers: &mut Layers) -> Self {
-        let address = "an address and a UDP port, such as 0.0.0.0:40000";
+        let address = "an address and a UDP port that browsers don't block, such as 0.0.0.0:40000";
+        let listen = |text: &str| {
+            parsed(text).filter(|at: &SocketAddr| at.port() == 0 || !browsers_block(at.port()))
+        };
         Self {
-            listen: layers.one("media.listen", address, parsed),
+            listen: layers.one("media.listen", address, listen),
             advertise: layers.many("media.advertise", "IP addresses, such as 192.0.2.7", parsed),
             relay_ports: layers
                 .one(

@@ -256,6 +256,11 @@ fn mistakes_of_the_file_are_named_with_their_line() {
             "`tls.cert` is missing: TLS with files needs both `tls.cert` and `tls.key`",
         ),
         (
+            "[media]\nlisten = '0.0.0.0:10080'",
+            "sidetone.toml:2: `media.listen` is \"0.0.0.0:10080\", but should be an address and a UDP \
+             port that browsers don't block, such as 0.0.0.0:40000",
+        ),
+        (
             "[media]\nrelay_ports = '2000'",
             "sidetone.toml:2: `media.relay_ports` is \"2000\", but should be a range of ports above \
              1023, such as 20000-29999",

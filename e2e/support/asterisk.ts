@@ -99,6 +99,15 @@ export class Asterisk {
     await this.program.stop('SIGKILL');
   }
 
+  /** Hears and says nothing until it is woken. */
+  freeze(): void {
+    this.program.signal('SIGSTOP');
+  }
+
+  wake(): void {
+    this.program.signal('SIGCONT');
+  }
+
   /** Loses what it knew of registrations, as far as it had written that down. */
   async forget(): Promise<void> {
     await rm(path.join(this.home, 'lib/astdb.sqlite3'), { force: true });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_sip::{Moment, RegistrationFailure, RegistrationState};
+use sidetone_sip::{Moment, RegistrationFailure, RegistrationState, Status};
 
 use super::Line;
 
@@ -104,6 +104,10 @@ impl Light {
 fn failed(cause: &RegistrationFailure, retry_in: Option<Duration>) -> Line {
     let why = match cause {
         RegistrationFailure::WrongCredentials => "The server refused the password.".to_owned(),
+        // The PBX behind the gateway does not answer, or has too much to do.
+        RegistrationFailure::Refused { status, .. } if *status == Status::SERVICE_UNAVAILABLE => {
+            "The phone system is not available now.".to_owned()
+        }
         RegistrationFailure::Refused { status, reason } => {
             format!(
                 "The server refused to register this phone: {reason} ({}).",
@@ -212,11 +216,10 @@ mod tests {
         assert_eq!(light.line(at(100)), Line::Refused { why: "No.".into() });
     }
 
-    #[test]
-    fn a_registrar_that_fails_is_named_with_its_next_try() {
+    fn refused(status: Status, reason: &str) -> Line {
         let cause = RegistrationFailure::Refused {
-            status: sidetone_sip::Status::SERVICE_UNAVAILABLE,
-            reason: "Overloaded".into(),
+            status,
+            reason: reason.into(),
         };
         let state = RegistrationState::Failed {
             cause,
@@ -226,8 +229,23 @@ mod tests {
             registration: Some(state),
             ..registered()
         };
-        let why = "The server refused to register this phone: Overloaded (503).";
-        assert_eq!(light.line(at(100)), down(why, Some(2)));
+        light.line(at(100))
+    }
+
+    #[test]
+    fn a_registrar_that_fails_is_named_with_its_next_try() {
+        let line = refused(Status::SERVER_INTERNAL_ERROR, "Out of Memory");
+        let why = "The server refused to register this phone: Out of Memory (500).";
+        assert_eq!(line, down(why, Some(2)));
+    }
+
+    #[test]
+    fn a_phone_system_that_is_away_for_a_while_refuses_nobody() {
+        let line = refused(Status::SERVICE_UNAVAILABLE, "Service Unavailable");
+        assert_eq!(
+            line,
+            down("The phone system is not available now.", Some(2))
+        );
     }
 
     #[test]

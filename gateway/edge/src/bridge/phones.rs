@@ -22,6 +22,8 @@ pub(crate) enum Input {
     Adopt(Box<(Seat, Vec<Link>)>),
     /// A registration that was under way when the socket was handed over.
     Bound(Box<(Binding, Option<Link>)>),
+    /// An upstream has ceased to answer.
+    Away(UpstreamId),
     /// An upstream was away and is back.
     Returned(UpstreamId),
 }

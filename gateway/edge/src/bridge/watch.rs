@@ -1,7 +1,7 @@
 //! Keeps up with whether an upstream answers.
 //!
 //! ```text
-//!              answers an OPTIONS            none of its places answers
+//!              answers an OPTIONS      none of its places answers: phones register anew, in vain
 //!   Unproven ──────────────────────▶ Alive ───────────────────────────▶ Away
 //!      │ what is asked goes there      ▲                                  │ what is asked is
 //!      ▼                               └──────────────────────────────────┘ answered 503
@@ -28,7 +28,7 @@ use super::pbx::{Pbx, Reach};
 use super::phones::Input;
 use super::post;
 use super::shared::Shared;
-use super::token::PhoneId;
+use super::token::{PhoneId, UpstreamId};
 use super::whereabouts::{self, Whereabouts};
 
 /// How long an OPTIONS may stay unanswered.
@@ -193,14 +193,19 @@ impl Watcher {
         });
         if away && !self.away {
             tracing::warn!(upstream, "the upstream does not answer");
+            self.tell_phones(Input::Away);
         } else if self.away && !away {
             tracing::info!(upstream, "the upstream is back");
-            for phone in self.shared.phones.all() {
-                // Who has no room is busy with it already.
-                let _ = phone.try_send(Input::Returned(self.pbx.id));
-            }
+            self.tell_phones(Input::Returned);
         }
         self.away = away;
+    }
+
+    fn tell_phones(&self, what: fn(UpstreamId) -> Input) {
+        for phone in self.shared.phones.all() {
+            // Who has no room is busy with it already.
+            let _ = phone.try_send(what(self.pbx.id));
+        }
     }
 
     async fn rest(&mut self) {

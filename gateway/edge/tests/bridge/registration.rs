@@ -1,7 +1,7 @@
 use sidetone_sip::message::{HeaderName, Host, Transport};
 use sidetone_sip::{Method, Response, Status};
 
-use crate::support::{Gateway, Pbx, register, upstream};
+use crate::support::{Gateway, Pbx, register, says_when_to_come, upstream};
 
 #[tokio::test]
 async fn the_pbx_sees_an_ordinary_phone_and_the_browser_its_own_contact() {
@@ -113,7 +113,7 @@ async fn an_upstream_that_can_not_be_found_is_unavailable_for_a_while() {
     let mut browser = gateway.browser().await;
     browser.send(&register("one", 1)).await;
     let answer = browser.response(503).await;
-    assert_eq!(answer.headers.raw(&HeaderName::RetryAfter).count(), 1);
+    says_when_to_come(&answer);
     browser.hears_nothing_more(&mut gateway).await;
 }
 

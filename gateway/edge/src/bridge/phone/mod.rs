@@ -21,6 +21,7 @@ mod leg;
 mod links;
 mod media;
 mod permission;
+mod retry;
 mod statistics;
 mod takeover;
 
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use sidetone_sip::message::{Host, RetryAfter};
+use sidetone_sip::message::Host;
 use sidetone_sip::transaction::{Happening, ServerId, Transactions};
 use sidetone_sip::{FlowId, Message, Moment, Request, Response, Status, Text, Timers};
 use tokio::sync::mpsc;
@@ -38,6 +39,7 @@ use tokio::time::{Instant, sleep_until};
 use self::from_browser::Destination;
 use self::leg::{Leg, Note};
 use self::media::Call;
+use self::retry::retry_after;
 use self::statistics::DirectCall;
 use super::link::Link;
 use super::phones::{Input, Origin};
@@ -228,15 +230,27 @@ impl Phone {
                 self.take_lines(line);
                 self.bind(binding);
             }
-            Input::Returned(upstream) => {
-                let seat = self.seat.as_ref();
-                if seat.is_some_and(|seat| seat.is_bound(upstream)) {
-                    self.send_away(Due::Renew);
-                } else if seat.is_some_and(|seat| seat.unserved.contains(&upstream)) {
-                    self.send_away(Due::Retry(upstream));
-                }
+            // Its registration is worth nothing as long as the PBX is away, and may be forgotten then.
+            // It comes back to hear so.
+            Input::Away(upstream) | Input::Returned(upstream) if self.is_bound(upstream) => {
+                self.send_away(Due::Renew);
             }
+            Input::Returned(upstream) if self.is_unserved(upstream) => {
+                self.send_away(Due::Retry(upstream));
+            }
+            Input::Away(_) | Input::Returned(_) => {}
         }
+    }
+
+    fn is_bound(&self, upstream: UpstreamId) -> bool {
+        self.seat
+            .as_ref()
+            .is_some_and(|seat| seat.is_bound(upstream))
+    }
+
+    fn is_unserved(&self, upstream: UpstreamId) -> bool {
+        let seat = self.seat.as_ref();
+        seat.is_some_and(|seat| seat.unserved.contains(&upstream))
     }
 
     async fn on_time(&mut self) {
@@ -328,9 +342,7 @@ impl Phone {
         if let Some(request) = self.transactions.served_request(server) {
             let mut response = Response::to(request, status, Some(&self.tag(request)));
             if status == Status::SERVICE_UNAVAILABLE {
-                // RFC 3261 §21.5.4: try again soon, but not all at once.
-                let seconds = 2 + super::random() % 3;
-                let later = RetryAfter(Duration::from_secs(seconds));
+                let later = retry_after(self.shared.phones.count(), super::random());
                 response.headers.push(&later);
             }
             self.respond(server, &response);

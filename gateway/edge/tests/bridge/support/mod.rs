@@ -13,7 +13,7 @@ use sidetone_edge::{
     Bridge, BridgeConfig, Edge, FlowInfo, Inbound, Limits, MediaAnchor, MediaMode, Peer, TokenKey,
     Upstream, UpstreamConfig,
 };
-use sidetone_sip::message::{self, Incoming, read_frame};
+use sidetone_sip::message::{self, HeaderName, Incoming, read_frame};
 use sidetone_sip::{Message, Method, Request, Response, Status};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -349,6 +349,13 @@ pub(crate) fn register(instance: &str, number: u32) -> String {
     )
 }
 
+/// For what can't be done now: once, and within two seconds.
+pub(crate) fn says_when_to_come(refusal: &Response) {
+    let later = refusal.headers.raw(&HeaderName::RetryAfter);
+    let later: Vec<u64> = later.map(|seconds| seconds.parse().unwrap()).collect();
+    assert!(matches!(later[..], [1 | 2]), "{refusal:?}");
+}
+
 /// The URI of a request within a dialog, and its route set in order, as its peer's answer says.
 pub(crate) fn dialog_of(answer: &Response) -> (String, Vec<String>) {
     let contact = answer.headers.contact.first().unwrap();
@@ -361,6 +368,6 @@ pub(crate) fn dialog_of(answer: &Response) -> (String, Vec<String>) {
 
 /// What a message tells of how its call was.
 pub(crate) fn statistics(headers: &sidetone_sip::Headers) -> Vec<String> {
-    let name = message::HeaderName::from("Media-Statistics");
+    let name = HeaderName::from("Media-Statistics");
     headers.raw(&name).map(ToString::to_string).collect()
 }

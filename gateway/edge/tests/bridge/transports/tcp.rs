@@ -1,12 +1,11 @@
 //! Connections, and whose they are.
 
 use sidetone_sip::Method;
-use sidetone_sip::message::HeaderName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{OverTcp, Stream, accept, answers, listen, options, registers};
-use crate::support::{Gateway, register, upstream};
+use crate::support::{Gateway, register, says_when_to_come, upstream};
 
 #[tokio::test]
 async fn tcp_carries_both_ways_and_the_pbx_may_connect_itself() {
@@ -61,7 +60,7 @@ async fn a_pbx_that_takes_no_connection_is_unavailable() {
     let mut browser = gateway.browser().await;
     browser.send(&register("one", 1)).await;
     let answer = browser.response(503).await;
-    assert_eq!(answer.headers.raw(&HeaderName::RetryAfter).count(), 1);
+    says_when_to_come(&answer);
 }
 
 #[tokio::test]

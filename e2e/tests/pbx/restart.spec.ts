@@ -116,4 +116,20 @@ for (const way of ['plain RTP over UDP', 'plain RTP over TCP', 'SDES over TLS'] 
     await card.hangUp();
     await card.expectEnd('You hung up');
   });
+
+  test(`${way}: a relayed call is back with the phone when the gateway was away for longer`, async ({ phones, gateway }) => {
+    const phone = await phones.of(person(way));
+    const card = await phone.call(party('600'));
+    await card.expectPhase('active');
+    await expectSound(phone.page);
+    await gateway.kill();
+    await expect(phone.page.locator('[data-interrupted]')).toBeVisible({ timeout: 20_000 });
+    await gateway.restart();
+    await phone.expectLine('ready', { timeout: 20_000 });
+    expect(await nextPacket(phone.page)).toBeLessThan(2000);
+    await expectSound(phone.page);
+    await expect(phone.page.locator('[data-interrupted]')).toHaveCount(0);
+    await card.hangUp();
+    await card.expectEnd('You hung up');
+  });
 }

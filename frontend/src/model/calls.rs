@@ -2,7 +2,8 @@
 
 use super::{Call, CallKey, Direction, EndReason, Party, Phase, Silence};
 
-/// So many milliseconds after a repair the user is told that there is no sound.
+/// So many milliseconds after a repair the user is told that there is no sound, or, where there was
+/// some, the next repair follows.
 const SILENCE: f64 = 15_000.0;
 
 /// The cards, oldest first.
@@ -96,13 +97,23 @@ impl Calls {
         }
     }
 
-    /// Sound stopped flowing.
-    pub fn on_interrupted(&mut self, key: CallKey) {
+    /// Sound stopped flowing. It is repaired from now on until it is back; see [`Calls::on_time`].
+    pub fn on_interrupted(&mut self, key: CallKey, now: f64) {
         let Some(card) = self.card_mut(key) else {
             return;
         };
         if let Phase::Active { interrupted, .. } = &mut card.call.phase {
-            *interrupted = true;
+            let is_new = !std::mem::replace(interrupted, true);
+            if is_new {
+                card.due = Some(now + courtesy(card.call.direction));
+            }
+        }
+    }
+
+    /// A repair was begun.
+    pub fn on_repair(&mut self, key: CallKey, now: f64) {
+        if let Some(card) = self.card_mut(key).filter(|card| card.is_interrupted()) {
+            card.due = Some(now + SILENCE);
         }
     }
 
@@ -165,14 +176,15 @@ impl Calls {
             .retain(|card| card.call.key != key || card.call.phase.is_live());
     }
 
-    /// Does what is due at `now`: takes away the cards whose time is over, and answers a call
-    /// whose sound is overdue and shall be repaired, once. What stays silent after that says so.
+    /// Does what is due at `now`: takes away the cards whose time is over, and answers a call whose
+    /// sound shall be repaired. Sound that was there is repaired again and again; that of a call
+    /// just answered once, and what stays silent after that says so.
     pub fn on_time(&mut self, now: f64) -> Option<CallKey> {
         let is_due = |card: &Card| card.due.is_some_and(|at| at <= now);
         self.cards
             .retain(|card| card.call.phase.is_live() || !is_due(card));
         for card in self.cards.iter_mut().filter(|card| is_due(card)) {
-            if !card.repaired {
+            if card.is_interrupted() || !card.repaired {
                 card.repaired = true;
                 card.due = Some(now + SILENCE);
                 return Some(card.call.key);
@@ -244,12 +256,29 @@ impl Calls {
     }
 }
 
-/// So many milliseconds after the answer the sound must be there. Who called repairs it first: of
-/// two offers that cross, both are refused (RFC 3261 §14.2).
+impl Card {
+    fn is_interrupted(&self) -> bool {
+        matches!(
+            self.call.phase,
+            Phase::Active {
+                interrupted: true,
+                ..
+            }
+        )
+    }
+}
+
+/// So many milliseconds after the answer the sound must be there.
 fn patience(direction: Direction) -> f64 {
+    8_000.0 + courtesy(direction)
+}
+
+/// So many milliseconds who was called leaves the repair to who called: of two offers that cross,
+/// both are refused (RFC 3261 §14.2).
+fn courtesy(direction: Direction) -> f64 {
     match direction {
-        Direction::Outgoing => 8_000.0,
-        Direction::Incoming => 10_000.0,
+        Direction::Outgoing => 0.0,
+        Direction::Incoming => 2_000.0,
     }
 }
 

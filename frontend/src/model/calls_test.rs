@@ -66,7 +66,7 @@ fn nothing_wakes_a_call_that_has_ended() {
     calls.on_ringing(key, true);
     calls.on_answered(key, 2.0);
     calls.on_sound(key);
-    calls.on_interrupted(key);
+    calls.on_interrupted(key, 2.0);
     calls.set_muted(key, true);
     calls.on_ended(key, EndReason::HungUp, 3.0);
     assert_eq!(phase(&calls, key), ended);
@@ -87,7 +87,7 @@ fn early_sound_does_not_make_a_call_active() {
 fn an_interruption_is_mended_by_sound_and_keeps_the_timer() {
     let mut calls = Calls::default();
     let key = talking(&mut calls, 5.0);
-    calls.on_interrupted(key);
+    calls.on_interrupted(key, 9.0);
     assert_eq!(
         phase(&calls, key),
         Phase::Active {
@@ -220,9 +220,53 @@ fn sound_in_time_is_left_alone() {
     let key = talking(&mut calls, 0.0);
     assert_eq!(calls.next_due(), None);
     assert_eq!(calls.on_time(60_000.0), None);
-    calls.on_interrupted(key);
-    assert_eq!(calls.on_time(90_000.0), None);
-    assert!(calls.call(key).expect("there").phase.is_talking());
+    calls.on_repair(key, 61_000.0);
+    assert_eq!(
+        calls.next_due(),
+        None,
+        "repaired, and never said to be interrupted"
+    );
+}
+
+#[test]
+fn sound_that_stopped_is_repaired_at_once_and_again_until_it_is_back() {
+    let mut calls = Calls::default();
+    let key = calls.dial(bob());
+    calls.on_answered(key, 0.0);
+    calls.on_sound(key);
+    calls.on_interrupted(key, 20_000.0);
+    assert_eq!(calls.next_due(), Some(20_000.0));
+    assert_eq!(calls.on_time(20_000.0), Some(key));
+    assert_eq!(calls.on_time(20_000.0), None);
+    // It could not be begun before now.
+    calls.on_repair(key, 23_000.0);
+    calls.on_interrupted(key, 24_000.0);
+    assert_eq!(
+        calls.next_due(),
+        Some(38_000.0),
+        "still the same interruption"
+    );
+    assert_eq!(calls.on_time(38_000.0), Some(key));
+    assert_eq!(calls.on_time(53_000.0), Some(key));
+    calls.on_sound(key);
+    assert_eq!(calls.next_due(), None);
+    calls.on_interrupted(key, 60_000.0);
+    assert_eq!(calls.on_time(60_000.0), Some(key));
+}
+
+#[test]
+fn of_two_whose_sound_stopped_the_caller_repairs_first() {
+    let mut calls = Calls::default();
+    let (made, taken) = (calls.dial(bob()), calls.ring(bob()));
+    for key in [taken, made] {
+        calls.on_answered(key, 0.0);
+        calls.on_sound(key);
+        calls.on_interrupted(key, 5_000.0);
+    }
+    assert_eq!(calls.on_time(5_000.0), Some(made));
+    assert_eq!(calls.on_time(6_999.0), None);
+    assert_eq!(calls.on_time(7_000.0), Some(taken));
+    assert_eq!(calls.on_time(7_000.0), None);
 }
 
 #[test]

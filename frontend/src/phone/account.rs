@@ -149,9 +149,10 @@ impl Core {
         if self.account != Some(account) {
             return;
         }
+        let mut was_away = false;
         match &state {
             RegistrationState::Registered { .. } => {
-                let was_away = self.light.trouble.take().is_some();
+                was_away = self.light.trouble.take().is_some();
                 self.backoff.reset();
                 if was_away || self.identity.is_none() {
                     self.ask_for_ice();
@@ -159,8 +160,6 @@ impl Core {
                 if self.identity.is_none() {
                     self.on_signed_in();
                 }
-                self.mend_sound(now);
-                (self.on_ready)();
             }
             RegistrationState::Failed {
                 cause: RegistrationFailure::WrongCredentials,
@@ -182,6 +181,12 @@ impl Core {
         let repeats = state == RegistrationState::Registering && self.light.registration.is_some();
         if !repeats {
             self.light.registration = Some(state);
+        }
+        if was_away {
+            self.mend_sound(now);
+        }
+        if self.light.registered() {
+            (self.on_ready)();
         }
     }
 

@@ -293,9 +293,9 @@ impl Core {
         } else {
             "This device is offline.".to_owned()
         });
-        self.light.connection = Connection::Waiting {
-            until: now + self.backoff.wait(Entropy.fraction()),
-        };
+        let in_call = self.calls.iter().any(|call| call.phase.is_live());
+        let wait = self.backoff.wait(in_call, Entropy.fraction());
+        self.light.connection = Connection::Waiting { until: now + wait };
         self.input(now, Input::TransportDown { flow: FLOW });
     }
 

@@ -1,6 +1,7 @@
 //! What the engine keeps of a call's sound, and how it is set up and repaired.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use leptos::task::spawn_local;
 use sidetone_sip::{Body, Moment, SessionId, Status};
@@ -11,8 +12,9 @@ use super::microphone::{self, Opening, obstacle};
 use super::peer::{NoSound, Peer, PeerEvent};
 use crate::model::{Call, CallKey, EndReason, Phase, Problem, blocked_port};
 
-/// After so many offers in vain a call without sound is given up.
+/// After so many offers in vain, one soon after the other, a call without sound is given up.
 const REPAIRS: u32 = 4;
+const SOON: Duration = Duration::from_secs(60);
 
 /// One call's session and sound.
 pub(super) struct Media {
@@ -29,6 +31,7 @@ pub(super) struct Media {
     /// A new offer of ours is under way.
     pub(super) offering: bool,
     pub(super) repairs: u32,
+    pub(super) repaired_at: Option<Moment>,
 }
 
 impl Media {
@@ -42,6 +45,7 @@ impl Media {
             remote: None,
             offering: false,
             repairs: 0,
+            repaired_at: None,
         }
     }
 
@@ -141,9 +145,13 @@ impl Core {
                 }
                 self.calls.on_sound(key);
             }
-            PeerEvent::Interrupted => self.calls.on_interrupted(key),
+            PeerEvent::Interrupted => {
+                self.calls.on_interrupted(key, millis(now));
+                // Maybe the connection to the server broke by the same cause.
+                self.on_wake(now);
+            }
             PeerEvent::Failed => {
-                self.calls.on_interrupted(key);
+                self.calls.on_interrupted(key, millis(now));
                 self.repair(now, key);
             }
             PeerEvent::MicrophoneLost => self.reopen_microphone(key),
@@ -192,6 +200,9 @@ impl Core {
         let (Some(peer), false) = (media.peer.clone(), media.offering) else {
             return;
         };
+        if media.repaired_at.is_none_or(|at| now.since(at) > SOON) {
+            media.repairs = 0;
+        }
         if media.repairs >= REPAIRS {
             // Sound that never came is told of by the card.
             if !heard {
@@ -203,7 +214,9 @@ impl Core {
             return;
         }
         media.repairs += 1;
+        media.repaired_at = Some(now);
         media.offering = true;
+        self.calls.on_repair(key, millis(now));
         peer.restart_ice();
         let Some(engine) = self.engine else { return };
         spawn_local(async move {

@@ -291,13 +291,25 @@ impl Peer {
         true
     }
 
-    /// Listens for a moment whether nothing comes, not even silence.
+    /// Listens for a moment whether nothing comes, not even silence, although it should.
     pub(crate) async fn hears_nothing(&self) -> bool {
+        if !self.is_to_hear() {
+            return false;
+        }
         let before = self.last_packet();
         let later = Promise::new(&mut |resolve, _| call_later(&resolve, SILENCE));
         // A promise of a timer is kept.
         let _ = JsFuture::from(later).await;
         self.last_packet() == before
+    }
+
+    /// Whether the other side is to send: not while it holds us without music.
+    fn is_to_hear(&self) -> bool {
+        let agreed = self.transceiver().and_then(|it| it.current_direction());
+        matches!(
+            agreed,
+            Some(RtcRtpTransceiverDirection::Sendrecv | RtcRtpTransceiverDirection::Recvonly)
+        )
     }
 
     /// When the last packet was played, by a clock of the browser's.
